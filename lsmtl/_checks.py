@@ -1,0 +1,28 @@
+"""Checks of arguments that several modules make."""
+
+import numbers
+
+
+def whole(name, value):
+    """`value` if it is a positive whole number; anything else is a ValueError."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"{name} must be a positive whole number, got {value!r}")
+    return int(value)
+
+
+def one_of(name, value, allowed):
+    """`value` if it is one of the allowed ones; anything else is a ValueError."""
+    if value not in allowed:
+        raise ValueError(
+            f"{name} must be one of {', '.join(map(str, allowed))}; got {value!r}"
+        )
+    return value
+
+
+def finite(name, value, minimum=0.0):
+    """`value` if it is a finite number of at least `minimum`, else a ValueError."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ValueError(f"{name} must be a number, got {value!r}")
+    if not minimum <= value < float("inf"):
+        raise ValueError(f"{name} must be finite and at least {minimum}, got {value!r}")
+    return value

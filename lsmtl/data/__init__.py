@@ -1,0 +1,20 @@
+"""Expression data: load a set, split it, standardise it without leaks.
+
+`load(name)` gives an AnnData (samples × genes, `var["role"]` says landmark or
+target); `split`, `leave_one_out` and `transfer` make training, validation and test
+profiles of it. There is no other way from a matrix to a network.
+"""
+
+from lsmtl.data.datasets import fingerprint, load, names
+from lsmtl.data.splits import Profiles, Splits, leave_one_out, split, transfer
+
+__all__ = [
+    "Profiles",
+    "Splits",
+    "fingerprint",
+    "leave_one_out",
+    "load",
+    "names",
+    "split",
+    "transfer",
+]

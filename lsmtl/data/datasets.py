@@ -1,0 +1,123 @@
+"""The datasets: what there is, and one call that gives it."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from lsmtl._checks import one_of
+
+SHIPPED = Path(__file__).parent / "shipped"
+ROLES = ("landmark", "target")
+
+
+def names():
+    """The names that `load` knows, in alphabetical order.
+
+    >>> names()
+    ['breast', 'ecoli', 'endometrial']
+    """
+    return sorted(path.stem for path in SHIPPED.glob("*.h5ad"))
+
+
+def load(name, landmarks=None):
+    """A set of expression profiles as AnnData, samples × genes.
+
+    Args:
+        name: one of `names()`, or the path of an `.h5ad` file.
+        landmarks: names of the genes to use as landmarks; all others become targets.
+            Needed for a file without `var["role"]`.
+
+    Returns:
+        AnnData with `X` (samples, genes) float32 on a log2-like scale, `var["role"]`
+        of `"landmark"` or `"target"`, sample labels in `obs`, and where it comes
+        from in `uns["source"]`. Where `uns["within"]` names an obs column, values
+        can be compared only within it (platforms differ), and splits standardise
+        each of its groups by itself.
+
+    Raises:
+        ValueError: there is no such set or file, or its content can't be used
+            (no role, no landmark, NaN, gene names that occur twice, …).
+
+    >>> adata = load("breast")
+    >>> adata.shape, (adata.var["role"] == "landmark").sum().item()
+    ((397, 7106), 734)
+    """
+    import anndata  # here, because a bare GPU machine has none and needs no files
+
+    path = Path(name)
+    if path.suffix != ".h5ad":
+        one_of("dataset", str(name), [*names(), "the path of an .h5ad file"])
+        path = SHIPPED / f"{name}.h5ad"
+    elif not path.is_file():
+        raise ValueError(
+            f"no file {str(path)!r}; datasets by name: {', '.join(names())}"
+        )
+    adata = anndata.read_h5ad(path)
+    if hasattr(adata.X, "toarray"):
+        adata.X = adata.X.toarray()
+    if landmarks is not None:
+        unknown = [gene for gene in landmarks if gene not in adata.var_names]
+        if unknown:
+            raise ValueError(
+                f"{len(unknown)} of {len(landmarks)} landmarks are not in {path.name}: "
+                f"{', '.join(map(str, unknown[:5]))}"
+            )
+        chosen = adata.var_names.isin(landmarks)
+        adata.var["role"] = np.where(chosen, "landmark", "target")
+    try:
+        validate(adata)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None
+    adata.X = np.asarray(adata.X, dtype=np.float32)
+    return adata
+
+
+def validate(adata):
+    """Refuse a matrix that can't be used, saying what is wrong with it.
+
+    Raises:
+        ValueError: no `var["role"]`, another role than landmark or target, no gene
+            of a role, gene names that occur twice, values that are no finite number.
+    """
+    if "role" not in adata.var:
+        raise ValueError(
+            'var["role"] is missing: it says which genes are landmarks and which '
+            "are targets; or name the landmarks with landmarks=[…]"
+        )
+    roles = adata.var["role"].astype(str)
+    for role in roles.unique():
+        one_of('var["role"]', role, ROLES)
+    for role in ROLES:
+        if not (roles == role).any():
+            raise ValueError(f"no gene has the role {role!r}")
+    twice = adata.var_names[adata.var_names.duplicated()].unique()
+    if len(twice):
+        raise ValueError(
+            f"{len(twice)} gene names occur twice: {', '.join(map(str, twice[:5]))}"
+        )
+    if adata.X is None or not np.issubdtype(adata.X.dtype, np.number):
+        raise ValueError("X holds no numbers")
+    values = adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X
+    bad = ~np.isfinite(values)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise ValueError(
+            f"{bad.sum()} values are NaN or infinite, the first in sample "
+            f"{adata.obs_names[row]!r}, gene {adata.var_names[column]!r}"
+        )
+
+
+def fingerprint(adata):
+    """SHA-256 of what a result depends on: values, genes, roles and samples.
+
+    Args:
+        adata: AnnData as `load` gives it.
+
+    Returns:
+        64 hexadecimal digits, the same whatever file format the data came from.
+    """
+    digest = hashlib.sha256(np.ascontiguousarray(adata.X, dtype=np.float32).tobytes())
+    for labels in (adata.var_names, adata.var["role"], adata.obs_names):
+        digest.update("\n".join(map(str, labels)).encode() + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,235 @@
+"""From a matrix to training, validation and test profiles, without leaks.
+
+One rule scales everything: a gene's mean and deviation come from the training rows,
+taken separately within each platform where `uns["within"]` says that platforms
+differ. A platform without a training row is held out: its inputs are scaled by its
+own inputs, and its targets by their own statistics, for scoring only.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lsmtl.data.datasets import validate
+
+FEWEST = 10  # samples; statistics of fewer mean nothing
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Standardised profiles.
+
+    Args:
+        x: (n, D) float32 tensor, landmark genes.
+        y: (n, T) float32 tensor, target genes.
+        samples: names of the n samples.
+    """
+
+    x: torch.Tensor
+    y: torch.Tensor
+    samples: tuple = ()
+
+    def __len__(self):
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Training, validation and test `Profiles`, and the genes of their columns."""
+
+    train: Profiles
+    validation: Profiles
+    test: Profiles
+    landmarks: tuple
+    targets: tuple
+
+
+def split(adata, seed=0, group=None, fractions=(0.8, 0.1, 0.1)):
+    """Random training, validation and test profiles.
+
+    Args:
+        adata: AnnData with `var["role"]`, as `load` gives it.
+        seed: decides who goes where.
+        group: an obs column; samples with the same value stay together. The
+            fractions are then shares of the groups.
+        fractions: shares of training, validation and test; they add up to 1.
+
+    Returns:
+        `Splits`, standardised by the training rows (see the module's rule).
+
+    Raises:
+        ValueError: the matrix can't be used, there are too few samples or groups,
+            the column is missing or incomplete, or the fractions are no shares.
+
+    >>> from lsmtl.data import load
+    >>> splits = split(load("breast"), seed=0)
+    >>> splits.train.x.shape, splits.test.y.shape
+    (torch.Size([317, 734]), torch.Size([40, 6372]))
+    """
+    validate(adata)
+    shares = np.asarray(fractions, dtype=float)
+    if shares.shape != (3,) or not (shares > 0).all() or abs(shares.sum() - 1) > 1e-6:
+        raise ValueError(
+            "fractions must be three positive shares that add up to 1, got "
+            f"{fractions!r}"
+        )
+    if adata.n_obs < FEWEST:
+        raise ValueError(
+            f"{adata.n_obs} samples are too few; at least {FEWEST} are needed"
+        )
+    labels = np.arange(adata.n_obs) if group is None else _column(adata, group)
+    units = np.unique(labels)
+    if len(units) < 3:
+        raise ValueError(
+            f"obs[{group!r}] has {len(units)} group(s); three sets need at least 3"
+        )
+    units = np.random.default_rng(seed).permutation(units)
+    held = [max(1, round(share * len(units))) for share in shares[1:]]
+    test, validation = units[: held[1]], units[held[1] : sum(held)]
+    part = np.zeros(adata.n_obs, dtype=int)  # 0 training, 1 validation, 2 test
+    part[np.isin(labels, validation)] = 1
+    part[np.isin(labels, test)] = 2
+    return _splits(adata, part)
+
+
+def leave_one_out(adata, group, seed=0, validation=0.1):
+    """Hold out one study or cohort after the other.
+
+    Args:
+        adata: AnnData with `var["role"]`.
+        group: the obs column that names the study or cohort.
+        seed: decides which of the other samples are the validation set.
+        validation: their share.
+
+    Yields:
+        (name, `Splits`) with that study as the test set.
+
+    Raises:
+        ValueError: as for `split`, or `validation` is no share.
+    """
+    validate(adata)
+    if not 0 < validation < 1:
+        raise ValueError(f"validation must lie between 0 and 1, got {validation!r}")
+    labels = _column(adata, group)
+    units = np.unique(labels)
+    if len(units) < 2:
+        raise ValueError(
+            f"obs[{group!r}] has {len(units)} group(s); leaving one out needs 2"
+        )
+    return _each_left_out(adata, labels, units, seed, validation)
+
+
+def _each_left_out(adata, labels, units, seed, validation):
+    for unit in units:
+        others = np.flatnonzero(labels != unit)
+        count = max(1, round(validation * len(others)))
+        chosen = np.random.default_rng(seed).permutation(others)[:count]
+        part = np.where(labels == unit, 2, 0)
+        part[chosen] = 1
+        yield str(unit), _splits(adata, part)
+
+
+def transfer(train, validation, test):
+    """Train on one platform, choose on a second, test on a third.
+
+    Args:
+        train, validation, test: AnnData with `var["role"]`; the genes that all three
+            have are used, in the order of `train`.
+
+    Returns:
+        `Splits`; validation and test are scaled like held-out platforms.
+
+    Raises:
+        ValueError: a matrix can't be used, no landmark or no target is common to all
+            three, or a common gene is a landmark here and a target there.
+    """
+    parts = {"train": train, "validation": validation, "test": test}
+    for name, adata in parts.items():
+        try:
+            validate(adata)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    genes = [
+        gene
+        for gene in train.var_names
+        if gene in validation.var_names and gene in test.var_names
+    ]
+    roles = {k: a.var["role"].astype(str).reindex(genes) for k, a in parts.items()}
+    for name in ("validation", "test"):
+        differ = roles["train"].index[roles["train"] != roles[name]]
+        if len(differ):
+            raise ValueError(
+                f"{len(differ)} genes have another role in {name} than in train: "
+                f"{', '.join(map(str, differ[:5]))}"
+            )
+    for role in ("landmark", "target"):
+        if not (roles["train"] == role).any():
+            raise ValueError(f"train, validation and test have no {role} in common")
+    values = [_dense(a[:, genes]) for a in parts.values()]
+    part = np.repeat([0, 1, 2], [len(v) for v in values])
+    within = np.concatenate(
+        [[f"{name}/{w}" for w in _within(a)] for name, a in parts.items()]
+    )
+    samples = np.concatenate([a.obs_names.to_numpy(str) for a in parts.values()])
+    return _standardized(np.concatenate(values), part, within, roles["train"], samples)
+
+
+def _column(adata, name):
+    """Labels of an obs column as strings, complete."""
+    if name not in adata.obs:
+        columns = ", ".join(map(str, adata.obs)) or "none"
+        raise ValueError(f"obs has no column {name!r}; columns: {columns}")
+    column = adata.obs[name]
+    if column.isna().any():
+        raise ValueError(
+            f"obs[{name!r}] is missing for {column.isna().sum()} samples, the first "
+            f"{adata.obs_names[column.isna()][0]!r}"
+        )
+    return column.astype(str).to_numpy()
+
+
+def _within(adata):
+    """The platform of every sample; one for all unless `uns["within"]` names some."""
+    name = adata.uns.get("within")
+    return np.full(adata.n_obs, "all") if name is None else _column(adata, name)
+
+
+def _dense(adata):
+    values = adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X
+    return np.asarray(values, dtype=np.float32)
+
+
+def _splits(adata, part):
+    roles = adata.var["role"].astype(str)
+    samples = adata.obs_names.to_numpy(str)
+    return _standardized(_dense(adata), part, _within(adata), roles, samples)
+
+
+def _standardized(values, part, within, roles, samples):
+    """Apply the module's rule; `part` says 0 training, 1 validation, 2 test."""
+    scaled = np.empty_like(values)
+    for label in np.unique(within):
+        rows = within == label
+        training = rows & (part == 0)
+        reference = training if training.any() else rows
+        if reference.sum() < 2:
+            raise ValueError(
+                f"{label!r} has 1 sample to take means and deviations from; at least "
+                "2 are needed"
+            )
+        mean = values[reference].mean(0, dtype=np.float64)
+        deviation = values[reference].std(0, dtype=np.float64)
+        deviation[deviation == 0] = 1  # a constant gene stays at 0
+        scaled[rows] = (values[rows] - mean) / deviation
+    landmark = (roles == "landmark").to_numpy()
+    profiles = [
+        Profiles(
+            torch.from_numpy(scaled[np.ix_(part == k, landmark)]),
+            torch.from_numpy(scaled[np.ix_(part == k, ~landmark)]),
+            tuple(samples[part == k]),
+        )
+        for k in range(3)
+    ]
+    genes = roles.index.astype(str)
+    return Splits(*profiles, tuple(genes[landmark]), tuple(genes[~landmark]))

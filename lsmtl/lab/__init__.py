@@ -1,0 +1,27 @@
+"""What a chapter needs around a model: presets, records, figures, exercises.
+
+Names are looked up when they are first used, because papermill imports this package
+for its reader and should not wait for PyTorch.
+"""
+
+import importlib
+
+_HOME = {
+    "check": "exercises",
+    "compare": "paper",
+    "drawing": "show",
+    "figure": "show",
+    "paper_table": "paper",
+    "say": "show",
+    "start": "chapter",
+    "table": "show",
+    "COLOURS": "show",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    if name in _HOME:
+        return getattr(importlib.import_module(f"lsmtl.lab.{_HOME[name]}"), name)
+    raise AttributeError(f"lsmtl.lab has no {name!r}; it has {', '.join(__all__)}")

@@ -1,0 +1,123 @@
+"""Run records: where every number of the book comes from.
+
+A record is a line of JSON in `<experiment>.jsonl`. Committed ones are in
+`book/records`; new ones go to `$LSMTL_RECORDS` or, without it, to `_build/records`.
+A record's key is what decides its result: experiment, method, configuration, data
+hash, seed and a recipe version that is raised by hand. All else is provenance.
+"""
+
+import datetime
+import functools
+import hashlib
+import json
+import os
+import platform
+import resource
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).parents[2]
+COMMITTED = ROOT / "book" / "records"
+KEY = ("experiment", "method", "configuration", "data", "seed", "recipe_version")
+
+
+def key(record):
+    """The hash of the fields that decide a run's result."""
+    fields = {name: record[name] for name in KEY}
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def folder():
+    """Where new records go."""
+    return Path(os.environ.get("LSMTL_RECORDS") or ROOT / "_build" / "records")
+
+
+def read(experiment):
+    """All records of an experiment, by key; new ones stand before committed ones.
+
+    A line that is no valid record, such as one that a killed run left half written,
+    is set aside with a warning that names the file and the line.
+    """
+    found = {}
+    for path in (COMMITTED, folder()):
+        file = path / f"{experiment}.jsonl"
+        lines = file.read_text("utf-8").splitlines() if file.is_file() else []
+        for number, line in enumerate(lines, 1):
+            try:
+                record = parse(line)
+            except ValueError as error:
+                warnings.warn(
+                    f"{file}, line {number}: set aside: {error}", stacklevel=2
+                )
+            else:
+                found[key(record)] = record
+    return found
+
+
+def write(record):
+    """Append a record to its experiment's file, in one write.
+
+    Raises:
+        ValueError: the record doesn't fit the schema.
+    """
+    line = json.dumps(record, sort_keys=True, allow_nan=False)
+    parse(line)
+    path = folder() / f"{record['experiment']}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n" if whole else "\n" + line + "\n")
+
+
+def parse(line):
+    """A record from its line of JSON.
+
+    Raises:
+        ValueError: the line is no JSON or doesn't fit the schema.
+    """
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON: {error}") from None
+    for error in _validator().iter_errors(record):
+        raise ValueError(f"{error.json_path}: {error.message}")
+    return record
+
+
+def provenance(device):
+    """Where, when and with what a run was made."""
+    gpu = device == "cuda"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "device": torch.cuda.get_device_name() if gpu else platform.machine(),
+        "threads": torch.get_num_threads(),
+        "peak_memory_mb": round(peak / (2**20 if sys.platform == "darwin" else 2**10)),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "code": code(),
+    }
+
+
+@functools.cache
+def code():
+    """A hash of the package's source files: provenance, not part of the key."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "lsmtl").rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def _validator():
+    import jsonschema  # here, because only those who file records need it
+
+    schema = json.loads(Path(__file__).with_name("record.schema.json").read_text())
+    return jsonschema.Draft202012Validator(schema)

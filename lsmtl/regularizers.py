@@ -1,0 +1,111 @@
+"""What a multi-task regulariser adds to the loss of the base network.
+
+Every regulariser is an `nn.Module` whose
+`forward(network, features, predictions, losses=None)` returns the penalty, a
+scalar with its strength applied. Shapes: B batch, T targets, K rank.
+"""
+
+import torch
+from torch import nn
+
+from lsmtl._checks import finite, one_of, whole
+
+
+class MaskedLowRank(nn.Module):
+    r"""G of Deep-LSMTL: rebuild hidden predictions from the visible ones (Eq. 5).
+
+    $\lambda \, \| (1 - \beta) \odot [\mathcal{F}(\mathbf{x}) -
+    \mathcal{G}(\beta \odot \mathcal{F}(\mathbf{x}))] \|_F^2$ with
+    $\mathcal{G}(\mathbf{f}) = \mathbf{V}^{(2)} \sigma(\mathbf{V}^{(1)} \mathbf{f})$,
+    σ a LeakyReLU(0.2), and β a random mask: 1 = visible, 0 = hidden. The bottleneck
+    of K units makes the relations low-rank; the mask keeps G from copying.
+
+    Args:
+        targets: T, the number of tasks.
+        rank: K, the units of the bottleneck.
+        strength: λ.
+        masked: share of the tasks hidden at a time, in (0, 1); at least one is
+            hidden and at least one stays visible.
+        per_sample: draw a mask for every sample instead of one for the batch.
+        reduction: `"mean"` over the hidden entries, or `"sum"` as Eq. 5 is printed.
+        detach: stop the gradient into the base network (then only G learns).
+        sparsity: strength of ‖V1‖₁ + ‖V2‖₁, which the paper's text mentions and
+            Eq. 5 leaves out.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    >>> g = MaskedLowRank(targets=50, rank=5, strength=0.3)
+    >>> predictions = torch.randn(4, 50)
+    >>> g.reconstruct(predictions, g.mask(predictions)).shape
+    torch.Size([4, 50])
+    """
+
+    def __init__(
+        self,
+        targets,
+        rank=1000,
+        strength=1.0,
+        masked=0.1,
+        per_sample=False,
+        reduction="mean",
+        detach=False,
+        sparsity=0.0,
+    ):
+        super().__init__()
+        self.targets = whole("targets", targets)
+        whole("rank", rank)
+        if targets < 2:
+            raise ValueError("targets must be at least 2: one to hide and one to show")
+        if not 0 < masked < 1:
+            raise ValueError(f"masked must lie between 0 and 1, got {masked!r}")
+        self.strength = finite("strength", strength)
+        self.hidden = min(max(round(masked * targets), 1), targets - 1)
+        self.per_sample = per_sample
+        self.reduction = one_of("reduction", reduction, ("mean", "sum"))
+        self.detach = detach
+        self.sparsity = finite("sparsity", sparsity)
+        self.V1 = nn.Linear(targets, rank, bias=False)
+        self.V2 = nn.Linear(rank, targets, bias=False)
+        self.activation = nn.LeakyReLU(0.2)
+        for layer in (self.V1, self.V2):
+            nn.init.xavier_uniform_(layer.weight)
+
+    def mask(self, predictions):
+        """Draw β for predictions (B, T): 1 = visible, 0 = hidden.
+
+        Returns (1, T), or (B, T) with `per_sample`; every row hides the same number.
+        """
+        rows = len(predictions) if self.per_sample else 1
+        noise = torch.rand(rows, self.targets, device=predictions.device)
+        hidden = noise.topk(self.hidden, dim=1).indices  # (rows, hidden)
+        return torch.ones_like(noise).scatter_(1, hidden, 0.0)
+
+    def reconstruct(self, predictions, mask):
+        """G(β ⊙ F(x)): every task from the visible ones.
+
+        Args:
+            predictions: F(x), (B, T).
+            mask: β, (B, T) or (1, T) or (T,); 1 = visible, 0 = hidden.
+
+        Returns:
+            (B, T)
+        """
+        return self.V2(self.activation(self.V1(mask * predictions)))
+
+    def forward(self, network, features, predictions, losses=None):
+        """The penalty of Eq. 5 for a batch of predictions (B, T), a scalar."""
+        if predictions.shape[1] != self.targets:
+            raise ValueError(
+                f"predictions have {predictions.shape[1]} targets and the "
+                f"regulariser was made for {self.targets}"
+            )
+        if self.detach:
+            predictions = predictions.detach()
+        mask = self.mask(predictions)
+        rebuilt = self.reconstruct(predictions, mask)
+        error = ((1 - mask) * (predictions - rebuilt)).square().sum()
+        if self.reduction == "mean":
+            error = error / (len(predictions) * self.hidden)
+        size = self.V1.weight.abs().sum() + self.V2.weight.abs().sum()
+        return self.strength * error + self.sparsity * size
