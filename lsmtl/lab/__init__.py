@@ -7,15 +7,20 @@ for its reader and should not wait for PyTorch.
 import importlib
 
 _HOME = {
+    "COLOURS": "show",
+    "OTHERS": "show",
     "check": "exercises",
     "compare": "paper",
     "drawing": "show",
     "figure": "show",
+    "over_seeds": "show",
     "paper_table": "paper",
+    "ridge": "experiments",
     "say": "show",
     "start": "chapter",
     "table": "show",
-    "COLOURS": "show",
+    "unit": "paper",
+    "word": "paper",
 }
 
 __all__ = sorted(_HOME)

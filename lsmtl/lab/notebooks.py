@@ -1,24 +1,32 @@
 """Chapters are stored as MyST text; papermill and the tests read them as notebooks."""
 
+import ast
 import hashlib
+import itertools
 import os
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
 import nbformat
-from papermill.iorw import LocalHandler
 
 ROOT = Path(__file__).parents[2]
 
 
-class Reader(LocalHandler):
+class Reader:
     """Papermill's local files, with MyST text converted to a notebook on reading."""
 
     def read(self, path):
         """The notebook at `path` as JSON text."""
         if not str(path).endswith(".md"):
-            return super().read(path)
+            return self.__getattr__("read")(path)
         return nbformat.writes(jupytext.read(path))
+
+    def __getattr__(self, name):
+        from papermill.iorw import LocalHandler  # which imports this module
+
+        return getattr(LocalHandler(), name)
 
 
 reader = Reader()
@@ -28,6 +36,48 @@ def chapters():
     """The paths of all chapters (pages with code), in alphabetical order."""
     pages = sorted((ROOT / "book").glob("*/*.md"))
     return [page for page in pages if "{code-cell}" in page.read_text("utf-8")]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A graded exercise as it stands in a chapter."""
+
+    name: str  # as lsmtl.lab.check knows it
+    stub: str
+    solution: str
+
+
+def exercises(chapter):
+    """The graded exercises of a chapter.
+
+    In the text, an exercise is a cell tagged `exercise` with the stub and later one
+    tagged `solution`, which ends with the call of `lab.check`.
+
+    Raises:
+        ValueError: a stub has no solution, or a solution no check.
+    """
+    cells = jupytext.read(chapter).cells
+    tagged = {
+        tag: [c.source for c in cells if tag in c.metadata.get("tags", [])]
+        for tag in ("exercise", "solution")
+    }
+    found = []
+    for stub, solution in itertools.zip_longest(*tagged.values(), fillvalue=""):
+        name = re.search(r'lab\.check\("([^"]+)"', solution)
+        if not stub or not name:
+            raise ValueError(f"{chapter.name}: a stub or a checked solution is missing")
+        found.append(Exercise(name[1], stub, solution))
+    return found
+
+
+def stub(solution):
+    """The stub that a solution leaves: its function's head and docstring."""
+    function = next(
+        node for node in ast.parse(solution).body if isinstance(node, ast.FunctionDef)
+    )
+    end = function.body[0].end_lineno  # the docstring
+    head = solution.splitlines()[function.lineno - 1 : end]
+    return "\n".join([*head, '    raise NotImplementedError("your turn")'])
 
 
 def state():

@@ -1,0 +1,52 @@
+# `make book` and `make test` each work alone on a fresh clone: both make .venv first.
+PYTHON ?= python3
+PRESET ?= laptop
+BIN := .venv/bin
+READY := .venv/ready
+
+export TQDM_DISABLE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help book test records data clean
+
+help:  ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+$(READY): requirements.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'This needs Python 3.11 or newer. Name yours: make PYTHON=python3.12 …' >&2; \
+	  exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -r requirements.txt -c constraints.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+# A page that was read once isn't warned about again, so a failure forgets the pages.
+define BUILD
+$(BIN)/jupyter-book build . -W --keep-going || { rm -rf _build/.doctrees; exit 1; }
+endef
+
+book: $(READY)  ## build the book: _build/html/index.html
+	$(BUILD)
+
+# Chapters run in the first pytest, the book shows what they gave, the last one reads it.
+test: export OMP_NUM_THREADS := 1
+test: export LSMTL_PRESET :=
+ifneq ($(wildcard ../shared/data/cache),)
+test: export LSMTL_DATA ?= $(abspath ../shared/data/cache)
+endif
+test: $(READY)  ## check style, package, chapters, book and pages
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/site
+	$(BUILD)
+	$(BIN)/pytest tests/site
+
+records: $(READY)  ## make the run records that are missing (PRESET=laptop)
+	LSMTL_RECORDS=book/records $(BIN)/python -m lsmtl.lab --preset $(PRESET)
+
+data: $(READY)  ## make the shipped datasets from their sources
+	$(BIN)/python scripts/make_data.py
+
+clean:  ## remove what was built, but not .venv
+	rm -rf _build

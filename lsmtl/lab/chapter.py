@@ -1,0 +1,101 @@
+"""How a chapter starts: one call that checks its parameters and loads its data."""
+
+import ast
+import numbers
+import os
+import sys
+from dataclasses import dataclass
+
+import torch
+
+from lsmtl import data
+from lsmtl._checks import one_of
+from lsmtl.lab.experiments import EXPERIMENTS, Experiment, results
+from lsmtl.lab.show import badge
+
+PRESETS = ("ci", "laptop", "gpu", "paper")  # from small to large
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter's checked parameters, its data and its experiment."""
+
+    experiment: Experiment
+    preset: str
+    dataset: str
+    seed: int
+    adata: object
+
+    @property
+    def sizes(self):
+        """How large the runs of this preset are."""
+        return self.experiment.sizes[self.preset]
+
+    @property
+    def badge(self):
+        """The mark of numbers that this run of the chapter made."""
+        return badge(self.preset, self.dataset)
+
+    def results(self):
+        """The experiment's runs at this preset; missing ones are made now."""
+        return results(self.experiment, self.preset, self.dataset, seed=self.seed)
+
+    def evidence(self):
+        """The largest preset whose runs all have a record, for every dataset.
+
+        Returns:
+            dict of dataset → (DataFrame of the runs, badge).
+        """
+        found = {}
+        for dataset in self.experiment.datasets:
+            for preset in reversed(PRESETS):
+                if preset not in self.experiment.sizes:
+                    continue
+                runs = results(self.experiment, preset, dataset, missing="show")
+                if runs["done"].all():
+                    found[dataset] = runs, badge(preset, dataset)
+                    break
+        return found
+
+
+def start(name, preset=None, dataset=None, seed=0, **more):
+    """Check a chapter's parameters and load its dataset.
+
+    Args:
+        name: the chapter's experiment.
+        preset: how large the runs are; None means `$LSMTL_PRESET`, else `ci`.
+        dataset: one of the experiment's datasets; None means the first.
+        seed: added to the seeds of all runs.
+        **more: further parameters of the chapter: known, checked by the chapter.
+
+    Returns:
+        A `Chapter`.
+
+    Raises:
+        ValueError: a parameter has a value that is not allowed, or papermill was
+            given a parameter that the chapter doesn't have.
+    """
+    experiment = EXPERIMENTS[one_of("chapter", name, EXPERIMENTS)]
+    known = ["preset", "dataset", "seed", *more]
+    for parameter in _injected():
+        one_of("parameter", parameter, known)
+    preset = preset or os.environ.get("LSMTL_PRESET") or "ci"
+    one_of("preset", preset, experiment.sizes)
+    dataset = dataset or next(iter(experiment.datasets))
+    one_of("dataset", dataset, experiment.datasets)
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
+        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
+    if preset == "ci":
+        torch.set_num_threads(1)  # as fast for small runs, and the same everywhere
+    return Chapter(experiment, preset, dataset, seed, data.load(dataset))
+
+
+def _injected():
+    """Names that papermill's cell assigns; it begins with the line `# Parameters`."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    cells = shell.user_ns["In"] if shell else []
+    for cell in cells:
+        if cell.startswith("# Parameters\n"):
+            for node in ast.parse(cell).body:
+                yield from (t.id for t in getattr(node, "targets", []))

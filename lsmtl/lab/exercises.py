@@ -1,0 +1,318 @@
+"""Grade the exercises: say in words what is wrong, never how to do it.
+
+A checker gets `ask`, which calls the reader's function, and raises `Wrong` with a
+hint. The solutions stand in the chapters, folded; the stubs are made from them.
+"""
+
+import html
+from dataclasses import dataclass
+
+import numpy as np
+
+from lsmtl._checks import one_of
+
+
+class Wrong(Exception):
+    """What is wrong with an answer, in words."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an answer passed, and what to say about it."""
+
+    passed: bool
+    message: str
+
+    def __bool__(self):
+        return self.passed
+
+    def __repr__(self):
+        return f"{'✓' if self.passed else '✗'} {self.message}"
+
+    def _repr_html_(self):
+        kind = "passed" if self.passed else "failed"
+        return f'<p class="lsmtl-verdict lsmtl-{kind}">{html.escape(repr(self))}</p>'
+
+
+def check(name, answer):
+    """Grade an answer to an exercise.
+
+    Args:
+        name: the exercise, `<chapter>.<number>`.
+        answer: the function that the exercise asks for.
+
+    Returns:
+        A `Verdict`, true if the answer passed; it shows what to do if not.
+
+    Raises:
+        ValueError: there is no such exercise.
+
+    >>> check("transcriptome.3", lambda r: 1 - r)
+    ✗ At r = 0 that is the deviation of y; the mean of |y| is smaller.
+    """
+    checker = CHECKERS[one_of("exercise", name, CHECKERS)]
+    if not callable(answer):
+        return Verdict(False, f"A function is needed here, not {answer!r}.")
+
+    def ask(*arguments):
+        try:
+            return answer(*arguments)
+        except NotImplementedError:
+            raise Wrong("Not written yet: replace the last line of the stub.") from None
+        except Exception as error:
+            raise Wrong(
+                f"Your function stops: {type(error).__name__}: {error}"
+            ) from error
+
+    try:
+        checker(ask)
+    except Wrong as wrong:
+        return Verdict(False, str(wrong))
+    return Verdict(True, "Right.")
+
+
+def _numbers(got, shape):
+    """The answer as an array of that shape, or what is wrong with it."""
+    if got is None:
+        raise Wrong("Your function returns None: is the return missing?")
+    try:
+        got = np.asarray(got, dtype=float)
+    except (TypeError, ValueError):
+        raise Wrong(f"Numbers are needed, your function returns {got!r}.") from None
+    if got.shape != shape:
+        raise Wrong(f"The result should have the shape {shape}, yours has {got.shape}.")
+    if not np.isfinite(got).all():
+        raise Wrong("The result holds NaN or infinity: is there a division by zero?")
+    return got
+
+
+def _expect(got, want, hints, otherwise):
+    """Compare with what is right; a known mistake gets its own hint."""
+    got = _numbers(got, np.shape(want))
+    if np.allclose(got, want, rtol=1e-4, atol=1e-6):
+        return
+    for mistake, hint in hints:
+        if np.shape(mistake) == got.shape and np.allclose(got, mistake, rtol=1e-4):
+            raise Wrong(hint)
+    raise Wrong(otherwise)
+
+
+def _concordance(ask):
+    rng = np.random.default_rng(0)
+    target = rng.normal(size=7)
+    prediction = target + rng.normal(size=7) + 0.7
+
+    def lin(p, t, ddof=0, shift=True):
+        cov = np.cov(p, t, ddof=ddof)
+        return (
+            2 * cov[0, 1] / (cov[0, 0] + cov[1, 1] + shift * (p.mean() - t.mean()) ** 2)
+        )
+
+    _expect(
+        ask(prediction.copy(), target.copy()),
+        lin(prediction, target),
+        [
+            (
+                np.corrcoef(prediction, target)[0, 1],
+                "That is Pearson's correlation: it forgives a wrong scale and a wrong "
+                "offset, Eq. 12 doesn't.",
+            ),
+            (
+                lin(prediction, target, ddof=1),
+                "Close: Eq. 12 takes population variances (divide by n, not by n - 1), "
+                "and all three moments alike.",
+            ),
+            (
+                lin(prediction, target, shift=False),
+                "The means differ in this case, and your result doesn't see it: the "
+                "denominator has a third term.",
+            ),
+        ],
+        "Not the value of Eq. 12 for seven random pairs; check numerator and "
+        "denominator term by term.",
+    )
+    constant = np.full(7, 0.3)
+    _expect(
+        ask(constant, target.copy()),
+        0.0,
+        [],
+        "A constant prediction says nothing: its concordance is 0.",
+    )
+
+
+def _standardize(ask):
+    rng = np.random.default_rng(0)
+    cohort = np.repeat(["a", "b"], 8)
+    training = np.tile([True] * 6 + [False] * 2, 2)
+    values = rng.normal(size=(16, 3)) * [1, 4, 9] + 50 * (cohort == "b")[:, None]
+    got = _numbers(ask(values.copy(), training.copy(), cohort.copy()), values.shape)
+    moved = values.copy()
+    moved[~training] += 5
+    if not np.allclose(
+        ask(moved, training.copy(), cohort.copy())[training], got[training]
+    ):
+        raise Wrong(
+            "Your training rows change when a test sample changes: means and "
+            "deviations must come from the training rows only."
+        )
+    for name in "ab":
+        rows = training & (cohort == name)
+        if not np.allclose(got[rows].mean(0), 0, atol=1e-6):
+            raise Wrong(
+                f"Cohort {name!r} doesn't have the mean 0 over its training rows: each "
+                "cohort needs its own mean, or the platform passes for biology."
+            )
+        if not np.allclose(got[rows].std(0), 1):
+            raise Wrong(
+                f"Cohort {name!r} doesn't have the deviation 1 over its training rows "
+                "(divide by n, not n - 1, and cohort by cohort)."
+            )
+    flat = values.copy()
+    flat[cohort == "a", 1] = 2.5
+    got = _numbers(ask(flat, training.copy(), cohort.copy()), values.shape)
+    if not np.allclose(got[cohort == "a", 1], 0):
+        raise Wrong("A gene that is constant in a cohort should become 0 there.")
+
+
+def _expected_mae(ask):
+    _expect(
+        ask(0.0),
+        np.sqrt(2 / np.pi),
+        [(1.0, "At r = 0 that is the deviation of y; the mean of |y| is smaller.")],
+        "A prediction without any correlation (r = 0) is the mean 0: the MAE is then "
+        "the mean of |y| for y ~ N(0, 1).",
+    )
+    _expect(
+        ask(0.8),
+        np.sqrt(2 / np.pi) * 0.6,
+        [
+            (
+                np.sqrt(2 / np.pi) * 0.36,
+                "1 - r² is the variance of what is left; the MAE goes with its root.",
+            ),
+            (
+                np.sqrt(2 / np.pi) * 0.2,
+                "The error doesn't fall in proportion to 1 - r: what share of the "
+                "variance is left?",
+            ),
+        ],
+        "Right at r = 0, wrong at r = 0.8: what is the deviation of what is left?",
+    )
+
+
+def _case(rng):
+    """Random predictions (B, T), a mask that hides two tasks, and G's weights."""
+    B, T, K = 5, 6, 3
+    mask = np.ones(T)
+    mask[[1, 4]] = 0
+    return (
+        rng.normal(size=(B, T)),
+        mask,
+        rng.normal(size=(K, T)),
+        rng.normal(size=(T, K)),
+    )
+
+
+def _rebuild(ask):
+    f, mask, V1, V2 = _case(np.random.default_rng(0))
+
+    def g(f, slope=0.2):
+        hidden = f @ V1.T
+        return np.where(hidden > 0, hidden, slope * hidden) @ V2.T
+
+    _expect(
+        ask(V1.copy(), V2.copy(), f.copy(), mask.copy()),
+        g(mask * f),
+        [
+            (g((1 - mask) * f), "Your mask is the wrong way round: 1 means visible."),
+            (g(f), "G sees the hidden tasks as well: where does the mask come in?"),
+            (g(mask * f, 1), "That is linear: σ between V1 and V2 is missing."),
+            (g(mask * f, 0), "σ is a LeakyReLU: negative values are not cut to 0."),
+            (g(mask * f, 0.01), "The paper's leakiness is 0.2, not 0.01."),
+            (mask * g(mask * f), "Mask what goes into G, not what comes out of it."),
+        ],
+        "Not G(β ⊙ F(x)): check the order mask, V1, σ, V2 and the transposes.",
+    )
+
+
+def _penalty(ask):
+    f, mask, _, _ = _case(np.random.default_rng(1))
+    rebuilt = f + np.random.default_rng(2).normal(size=f.shape)
+    error = (f - rebuilt) ** 2
+    _expect(
+        ask(f.copy(), rebuilt.copy(), mask.copy()),
+        error[:, mask == 0].mean(),
+        [
+            (
+                error.mean(),
+                "That is the mean over all tasks; only the hidden ones count.",
+            ),
+            (
+                error[:, mask == 1].mean(),
+                "That is the error of the visible tasks, which G can copy; take the "
+                "hidden ones.",
+            ),
+            (
+                ((1 - mask) * error).mean(),
+                "The visible entries are zero now, but you still divide by their "
+                "number: divide by the number of hidden entries.",
+            ),
+            (
+                ((1 - mask) * error).sum(),
+                "That is the sum of Eq. 5 as printed; here the mean over the hidden "
+                "entries is asked for.",
+            ),
+            (
+                np.abs(f - rebuilt)[:, mask == 0].mean(),
+                "The penalty squares the errors (‖·‖² in Eq. 5); yours are absolute.",
+            ),
+        ],
+        "Not the mean squared error of the hidden entries for a batch of 5 profiles.",
+    )
+    one_for_all = (
+        "Right for one mask a batch; a mask of the shape (B, T) should work too."
+    )
+    try:
+        got = ask(f.copy(), rebuilt.copy(), np.tile(mask, (len(f), 1)))
+    except Wrong:
+        raise Wrong(one_for_all) from None
+    _expect(got, error[:, mask == 0].mean(), [], one_for_all)
+
+
+def _weights(ask):
+    D, H, L, T, K = 7, 5, 3, 11, 2
+    base = sum((D + i * H) * H for i in range(L)) + (D + L * H) * T
+    mlp = D * H + (L - 1) * H * H + H * T
+    _expect(
+        ask(D, H, L, T, K),
+        base + 2 * T * K,
+        [
+            (
+                mlp + 2 * T * K,
+                "That is an MLP: in a DenseNet every layer, and the head, "
+                "sees all that came before it.",
+            ),
+            (base, "The base network is right; G's two matrices are missing."),
+            (base + T * K, "G has two matrices, into the bottleneck and out of it."),
+            (
+                base + T * T,
+                "T² is what one square matrix V would need; G goes through "
+                "a bottleneck of K units.",
+            ),
+            (
+                sum((D + i * H) * H for i in range(L)) + H * T + 2 * T * K,
+                "The hidden layers are right; the head sees the whole concatenation.",
+            ),
+        ],
+        "Count the hidden layers one by one: how many inputs has each, how many units?",
+    )
+
+
+CHECKERS = {
+    "transcriptome.1": _concordance,
+    "transcriptome.2": _standardize,
+    "transcriptome.3": _expected_mae,
+    "masked-low-rank.1": _rebuild,
+    "masked-low-rank.2": _penalty,
+    "masked-low-rank.3": _weights,
+}

@@ -1,0 +1,143 @@
+"""Figures, tables and sentences that carry their preset, on paper and in the dark.
+
+Figures are inline SVG: their text takes the page's font and colour.
+"""
+
+import html
+import io
+import re
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from IPython.display import HTML
+
+INK = "#010203"  # stands for the page's own text colour until a figure is shown
+
+# One colour a method through the whole book; each has a contrast of at least 3
+# against the light and the dark page.
+COLOURS = {
+    "training mean": "#808080",
+    "ridge": "#1f9d6b",
+    "DenseNet": "#3d7fc4",
+    "Deep-LSMTL": "#d9534f",
+    "landmarks": "#a45bc4",
+    "random genes": "#8a8a1e",
+}
+OTHERS = ("#1697a6", "#d0700f", "#d6599b")  # for what is no method: cohorts, projects
+
+mpl.rcParams.update(
+    {
+        "axes.edgecolor": INK,
+        "axes.facecolor": "none",
+        "axes.labelcolor": INK,
+        "axes.prop_cycle": mpl.cycler(color=OTHERS),
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.titlesize": "medium",
+        "figure.constrained_layout.use": True,
+        "figure.facecolor": "none",
+        "figure.figsize": (5, 3.2),
+        "font.size": 10,
+        "legend.frameon": False,
+        "legend.labelcolor": INK,
+        "savefig.facecolor": "none",
+        "svg.fonttype": "none",
+        "text.color": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+    }
+)
+
+
+def badge(preset, dataset):
+    """The mark of a number: how large its run was, and on what."""
+    return (
+        f'<span class="lsmtl-badge lsmtl-{preset}" title="size of the run and its '
+        f'data">{preset} · {html.escape(dataset)}</span>'
+    )
+
+
+def figure(fig, alt, caption="", badge=""):
+    """Show a Matplotlib figure and close it.
+
+    Args:
+        fig: the figure.
+        alt: what is seen, for those who can't see it.
+        caption: text below the figure.
+        badge: the mark of the run that it shows.
+
+    Raises:
+        ValueError: `alt` is empty.
+    """
+    if not alt.strip():
+        raise ValueError("alt is empty; say what the figure shows")
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": alt}):
+        fig.savefig(buffer, format="svg", metadata={"Date": None})
+    plt.close(fig)
+    return _figure(buffer.getvalue(), alt, caption, badge)
+
+
+def drawing(name, alt, caption=""):
+    """Show one of the book's own drawings (`lsmtl/lab/drawings/<name>.svg`)."""
+    path = Path(__file__).parent / "drawings" / f"{name}.svg"
+    return _figure(path.read_text("utf-8"), alt, caption, "")
+
+
+def _figure(svg, alt, caption, badge):
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.S)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg).replace(INK, "currentColor")
+    head, body = svg.split(">", 1)
+    head = re.sub(r' (width|height)="[^"]*"', "", head)
+    head += (
+        f' role="img" aria-label="{html.escape(alt)}" '
+        'style="width:100%;max-width:44rem;height:auto"'
+    )
+    below = " ".join(part for part in (badge, caption) if part)
+    below = f"<figcaption>{below}</figcaption>" if below else ""
+    return HTML(f'<figure class="lsmtl-figure">{head}>{body}{below}</figure>')
+
+
+def table(frame, caption="", badge=""):
+    """Show a table whose cells are ready to read; the first column names the row."""
+    head = "".join(f'<th scope="col">{column}</th>' for column in frame.columns)
+    rows = []
+    for name, *cells in frame.itertuples(index=False):
+        cells = "".join(f"<td>{cell}</td>" for cell in cells)
+        rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
+    above = " ".join(part for part in (badge, caption) if part)
+    return HTML(
+        '<div class="lsmtl-scroll" tabindex="0" role="group" aria-label="table">'
+        f'<table class="lsmtl-table"><caption>{above}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def say(text, badge=""):
+    """Show a sentence that was made from results."""
+    return HTML(f'<p class="lsmtl-say">{text} {badge}</p>')
+
+
+def over_seeds(runs, by, metrics=("mae", "cc")):
+    """Mean and spread over seeds, as numbers and as text.
+
+    Args:
+        runs: DataFrame of runs.
+        by: the columns that tell configurations apart.
+        metrics: the columns to summarise.
+
+    Returns:
+        DataFrame, a row a configuration in order of first appearance: `by`, each
+        metric's mean, `<metric>_seeds` (standard deviation, 0 for one seed) and
+        `<metric>_text`.
+    """
+    groups = runs.groupby(list(by), sort=False, dropna=False)[list(metrics)]
+    mean = groups.mean()
+    spread = groups.std().fillna(0)
+    for name in metrics:
+        mean[f"{name}_seeds"] = spread[name]
+        mean[f"{name}_text"] = [
+            f"{m:.3f} ± {s:.3f}" for m, s in zip(mean[name], spread[name], strict=True)
+        ]
+    return mean.reset_index()

@@ -1,0 +1,87 @@
+"""The built book in headless Chromium; used by the tests and by scripts/screenshots."""
+
+import contextlib
+import functools
+import http.server
+import os
+import shutil
+import threading
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+from sphinx_external_toc.parsing import parse_toc_yaml
+
+ROOT = Path(__file__).parents[2]
+SITE = ROOT / "_build" / "html"
+PAGES = [f"{name}.html" for name in parse_toc_yaml(ROOT / "_toc.yml")]
+WIDTHS = (390, 1280)  # a phone, a projector
+SCHEMES = ("light", "dark")
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files without a line of log for each."""
+
+    def log_message(self, *_):
+        """Nothing."""
+
+
+@contextlib.contextmanager
+def serve():
+    """Serve the book on this machine; gives its address."""
+    handler = functools.partial(Quiet, directory=SITE)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@contextlib.contextmanager
+def browser():
+    """A headless Chromium that talks to nobody of its own accord."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@contextlib.contextmanager
+def visit(context, origin, page):
+    """Open a page and wait for its math.
+
+    Yields:
+        The page, and a list of what went wrong: errors on the console and requests
+        for anything outside `origin`, which are refused.
+    """
+    troubles = []
+
+    def check(route):
+        url = route.request.url
+        if url.startswith((origin, "data:", "blob:")):
+            return route.continue_()
+        troubles.append(f"asks for {url}")
+        return route.abort()
+
+    def listen(message):
+        if message.type == "error":
+            troubles.append(f"console: {message.text} {message.location['url']}")
+
+    tab = context.new_page()
+    tab.on("console", listen)
+    tab.on("pageerror", lambda error: troubles.append(f"script: {error}"))
+    tab.route("**/*", check)
+    tab.goto(f"{origin}/{page}")
+    if tab.locator(".math").count():
+        tab.evaluate("MathJax.startup.promise.then(() => {})")
+    yield tab, troubles
+    tab.close()

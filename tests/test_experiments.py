@@ -1,0 +1,406 @@
+"""Experiments: a run is made once, and its numbers are those of its parts."""
+
+import json
+from dataclasses import replace
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+
+from lsmtl import data, metrics
+from lsmtl.lab import experiments, records
+from lsmtl.lab.experiments import (
+    ALPHAS,
+    EXPERIMENTS,
+    MASKED_LOW_RANK,
+    TRANSCRIPTOME,
+    Experiment,
+    Run,
+    results,
+    ridge,
+    scores,
+    thin,
+)
+
+
+def toy(n=60, landmarks=8, targets=12):
+    """Targets that are noisy linear maps of the landmarks, which stand in between."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(n, landmarks))
+    y = x @ rng.normal(size=(landmarks, targets)) + rng.normal(size=(n, targets))
+    half = targets // 2
+    roles = ["target"] * half + ["landmark"] * landmarks + ["target"] * (targets - half)
+    return anndata.AnnData(
+        np.hstack([y[:, :half], x, y[:, half:]]).astype(np.float32),
+        obs=pd.DataFrame({"donor": [f"d{i // 2}" for i in range(n)]}).set_axis(
+            [f"s{i}" for i in range(n)]
+        ),
+        var=pd.DataFrame({"role": roles}, index=[f"g{i}" for i in range(len(roles))]),
+    )
+
+
+# --- Runs and their records -----------------------------------------------------
+
+
+@pytest.fixture
+def dataset(tmp_path, monkeypatch):
+    """A stored set, and empty folders for records."""
+    monkeypatch.setattr(records, "COMMITTED", tmp_path / "committed")
+    monkeypatch.setenv("LSMTL_RECORDS", str(tmp_path / "new"))
+    path = tmp_path / "toy.h5ad"
+    toy().write_h5ad(path)
+    return str(path)
+
+
+@pytest.fixture
+def made():
+    return []
+
+
+@pytest.fixture
+def experiment(dataset, made):
+    """Two strengths and `seeds` seeds of a method that notes each run it makes."""
+
+    def runs(sizes, landmarks):
+        assert landmarks == 8
+        for seed in range(sizes["seeds"]):
+            for strength in (0.1, 1.0):
+                yield Run("toy method", {"strength": strength}, seed)
+
+    def measure(adata, run, device):
+        assert device == "cpu"
+        made.append(run)
+        return {"mae": run.configuration["strength"] + run.seed, "n": adata.n_obs}
+
+    sizes = {"ci": {"seeds": 2}, "laptop": {"seeds": 3}}
+    return Experiment("toy", 1, {dataset: "donor"}, sizes, runs, measure)
+
+
+def test_missing_runs_are_made_once(experiment, dataset, made):
+    first = results(experiment, "ci", dataset)
+    assert [(r.configuration["strength"], r.seed) for r in made] == [
+        *((0.1, 0), (1.0, 0), (0.1, 1), (1.0, 1))
+    ]
+    assert first["mae"].tolist() == [0.1, 1.0, 1.1, 2.0]
+    assert [*first] == ["method", "seed", "strength", "mae", "n", "done"]
+    assert first["done"].all()
+    pd.testing.assert_frame_equal(results(experiment, "ci", dataset), first)
+    assert len(made) == 4
+
+
+def test_a_larger_preset_makes_only_what_it_adds(experiment, dataset, made):
+    results(experiment, "ci", dataset)
+    assert len(results(experiment, "laptop", dataset)) == 6
+    assert [run.seed for run in made[4:]] == [2, 2]
+
+
+def test_a_killed_run_goes_on_where_it_stopped(experiment, dataset, made):
+    def killed(adata, run, device):
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        return experiment.measure(adata, run, device)
+
+    with pytest.raises(KeyboardInterrupt):
+        results(replace(experiment, measure=killed), "ci", dataset)
+    assert len(results(experiment, "ci", dataset)) == len(made) == 4
+
+
+def test_show_makes_nothing_and_leaves_gaps(experiment, dataset, made, tmp_path):
+    table = results(experiment, "ci", dataset, missing="show")
+    assert not table["done"].any()
+    assert table["strength"].tolist() == [0.1, 1.0, 0.1, 1.0]
+    assert made == []
+    assert not (tmp_path / "new").exists()
+    results(experiment, "ci", dataset)
+    table = results(experiment, "laptop", dataset, missing="show")
+    assert table["done"].tolist() == [True] * 4 + [False] * 2
+    assert table["mae"].isna().tolist() == [False] * 4 + [True] * 2
+    assert len(made) == 4
+
+
+def test_a_run_is_told_its_group_and_its_record_says_where_it_comes_from(
+    experiment, dataset, made
+):
+    results(experiment, "ci", dataset)
+    assert all(run.configuration["group"] == "donor" for run in made)
+    for record in records.read("toy").values():
+        assert record["data"] == data.fingerprint(data.load(dataset))
+        assert (record["preset"], record["dataset"]) == ("ci", dataset)
+        assert record["configuration"]["group"] == "donor"
+        assert record["wall_s"] >= 0
+
+
+def test_seed_is_added_to_every_run(experiment, dataset, made):
+    table = results(experiment, "ci", dataset, seed=10)
+    assert table["seed"].tolist() == [10, 10, 11, 11]
+    assert [run.seed for run in made] == [10, 10, 11, 11]
+    results(experiment, "ci", dataset, seed=11)
+    assert [run.seed for run in made[4:]] == [12, 12]
+
+
+def other_values(experiment, dataset):
+    adata = toy()
+    adata.X[0, 0] += 1
+    adata.write_h5ad(dataset)
+    return experiment
+
+
+def other_version(experiment, dataset):
+    return replace(experiment, recipe_version=2)
+
+
+def other_group(experiment, dataset):
+    return replace(experiment, datasets={dataset: None})
+
+
+@pytest.mark.parametrize("change", [other_values, other_version, other_group])
+def test_other_data_version_or_group_need_new_runs(change, experiment, dataset, made):
+    results(experiment, "ci", dataset)
+    results(change(experiment, dataset), "ci", dataset)
+    assert len(made) == 8
+
+
+@pytest.mark.xfail(strict=True, raises=KeyError, reason="looked up unchecked")
+@pytest.mark.parametrize(
+    ("preset", "chosen", "named"),
+    [("tiny", None, "ci, laptop"), ("ci", "ecoli", "toy")],
+)
+def test_unknown_presets_and_datasets_are_refused(
+    experiment, dataset, preset, chosen, named
+):
+    with pytest.raises(ValueError, match=named):
+        results(experiment, preset, chosen or dataset)
+
+
+@pytest.mark.xfail(strict=True, reason="anything but run is taken for show")
+def test_an_unknown_word_for_missing_is_refused(experiment, dataset):
+    with pytest.raises(ValueError, match=r"run, show.* 'make'"):
+        results(experiment, "ci", dataset, missing="make")
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_runs_of_the_book_are_distinct_and_can_be_recorded(name):
+    experiment = EXPERIMENTS[name]
+    assert experiment.name == name
+    assert set(experiment.datasets) <= set(data.names())
+    for preset, sizes in experiment.sizes.items():
+        assert preset in ("ci", "laptop", "gpu", "paper")
+        runs = list(experiment.runs(sizes, landmarks=191))
+        lines = [json.dumps([r.method, r.configuration, r.seed]) for r in runs]
+        assert len(set(lines)) == len(lines) > 1
+        assert len({run.seed for run in runs}) == sizes["seeds"]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_groups_of_the_book_are_columns(name):
+    for dataset, group in EXPERIMENTS[name].datasets.items():
+        assert group in data.load(dataset).obs
+
+
+# --- What the runs compute ------------------------------------------------------
+
+
+@pytest.fixture
+def matrices():
+    """x, y for training and validation; the last two landmarks are copies."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(50, 8))
+    x[:, 6:] = x[:, :2]
+    y = x @ rng.normal(size=(8, 5)) + 4 * rng.normal(size=(50, 5))
+    return x[:30], y[:30], x[30:], y[30:]
+
+
+def fitted(alpha, x, y):
+    return Ridge(alpha, fit_intercept=False).fit(x, y)
+
+
+@pytest.mark.parametrize("rows", [30, 5])  # more and fewer samples than landmarks
+def test_ridge_is_scikit_learns_at_the_strength_with_the_lowest_validation_mae(
+    matrices, rows
+):
+    x, y, valid_x, valid_y = matrices
+    x, y = x[:rows], y[:rows]
+    errors = [
+        np.abs(fitted(alpha, x, y).predict(valid_x) - valid_y).mean()
+        for alpha in ALPHAS
+    ]
+    best = int(np.argmin(errors))
+    assert 0 < best < len(ALPHAS) - 1  # else a fixed choice would pass
+    found = ridge(x, y, valid_x, valid_y)
+    np.testing.assert_allclose(found, fitted(ALPHAS[best], x, y).coef_.T, rtol=1e-6)
+
+
+def test_ridge_chooses_by_validation_rows(matrices):
+    x, y, valid_x, _ = matrices
+    exact = fitted(ALPHAS[0], x, y).predict(valid_x)
+    weak = ridge(x, y, valid_x, exact)
+    strong = ridge(x, y, valid_x, 0 * exact)
+    np.testing.assert_allclose(weak, fitted(ALPHAS[0], x, y).coef_.T, rtol=1e-6)
+    np.testing.assert_allclose(strong, fitted(ALPHAS[-1], x, y).coef_.T, rtol=1e-6)
+
+
+def test_scores_are_mean_spread_and_deciles_over_genes():
+    rng = np.random.default_rng(0)
+    prediction, target = rng.normal(size=(2, 20, 33))
+    found = scores(prediction, target)
+    for name, metric in (("mae", metrics.mae), ("cc", metrics.concordance)):
+        genes = metric(prediction, target).numpy()
+        assert found[name] == pytest.approx(np.mean(genes), abs=1e-6)
+        assert found[f"{name}_sd"] == pytest.approx(np.std(genes), abs=1e-6)
+        deciles = np.percentile(genes, range(0, 101, 10))
+        np.testing.assert_allclose(found[f"{name}_deciles"], deciles, atol=1e-6)
+    assert len(found) == 6
+    assert json.loads(json.dumps(found)) == found
+
+
+@pytest.mark.parametrize("targets", [1, 2, 5, 11])
+def test_thin_keeps_landmarks_and_that_many_targets(targets):
+    adata = toy()
+    found = thin(adata, targets)
+    role = found.var["role"]
+    every = adata.var_names[adata.var["role"] == "landmark"]
+    assert found.var_names[role == "landmark"].tolist() == every.tolist()
+    assert (role == "target").sum() == targets
+    assert found.obs_names.equals(adata.obs_names)
+    assert found.var_names.isin(adata.var_names).all()
+    order = adata.var_names.get_indexer(found.var_names)
+    assert (np.diff(order) > 0).all()  # as in the matrix
+    np.testing.assert_array_equal(found.X, adata.X[:, order])
+    assert thin(found, targets).var_names.equals(found.var_names)
+
+
+def test_thin_spreads_over_the_matrix():
+    kept = thin(toy(), 3).var.query("role == 'target'").index
+    assert (kept[0], kept[-1]) == ("g0", "g19")
+
+
+@pytest.mark.parametrize("targets", [None, 12, 1000])
+def test_thin_keeps_all_where_there_are_no_more(targets):
+    assert thin(toy(), targets).var_names.equals(toy().var_names)
+
+
+def split_of(run):
+    return data.split(toy(), run.seed, run.configuration["group"])
+
+
+@pytest.mark.parametrize("experiment", [TRANSCRIPTOME, MASKED_LOW_RANK])
+def test_training_mean_predicts_0(experiment):
+    run = Run("training mean", {"group": "donor", "targets": None}, 3)
+    found = experiment.measure(toy(), run, "cpu")
+    assert found["mae"] == pytest.approx(
+        split_of(run).test.y.abs().mean().item(), abs=1e-5
+    )
+    assert (found["cc"], found["cc_sd"]) == (0, 0)
+
+
+def ridge_prediction(splits, x=slice(None)):
+    train, valid = splits.train, splits.validation
+    parts = (v.double().numpy() for v in (train.x, train.y, valid.x, valid.y))
+    tx, ty, vx, vy = parts
+    tx, vx = tx[:, x], vx[:, x]
+    alpha = min(ALPHAS, key=lambda a: np.abs(fitted(a, tx, ty).predict(vx) - vy).mean())
+    return fitted(alpha, tx, ty).predict(splits.test.x.double().numpy()[:, x])
+
+
+def test_all_landmarks_are_ridge_in_both_experiments():
+    run = Run("ridge", {"group": "donor", "targets": None}, 1)
+    splits = split_of(run)
+    expected = scores(ridge_prediction(splits), splits.test.y)
+    found = MASKED_LOW_RANK.measure(toy(), run, "cpu")
+    assert found["mae"] == pytest.approx(expected["mae"], abs=2e-6)
+    assert found["cc"] == pytest.approx(expected["cc"], abs=2e-6)
+    run = Run("landmarks", {"group": "donor", "genes": 8}, 1)
+    again = TRANSCRIPTOME.measure(toy(), run, "cpu")
+    assert again["mae"] == pytest.approx(found["mae"], abs=2e-6)
+    assert 0 < again["r2"] < 1
+
+
+def test_more_landmarks_tell_more():
+    mae = [
+        TRANSCRIPTOME.measure(
+            toy(), Run("landmarks", {"group": "donor", "genes": k}, 0), "cpu"
+        )["mae"]
+        for k in (2, 4, 8)
+    ]
+    assert mae[0] > mae[1] > mae[2]
+
+
+def test_random_genes_are_drawn_from_landmarks_and_targets(monkeypatch):
+    seen = []
+
+    def spy(x, y, valid_x, valid_y):
+        seen.append((x, y))
+        return np.zeros((x.shape[1], y.shape[1]))
+
+    monkeypatch.setattr(experiments, "ridge", spy)
+    run = Run("random genes", {"group": "donor", "genes": 10}, 0)
+    found = TRANSCRIPTOME.measure(toy(), run, "cpu")
+    ((x, y),) = seen
+    train = split_of(run).train
+    genes = {c.tobytes() for c in np.hstack([train.x, train.y]).T.copy()}
+    targets = {c.tobytes() for c in train.y.numpy().T.copy()}
+    measured, inferred = ({c.tobytes() for c in v.T.copy()} for v in (x, y))
+    assert len(measured) == 10
+    assert measured <= genes
+    assert 0 < len(measured & targets) < 10
+    assert inferred == targets - measured  # only targets, none of those measured
+    assert found["r2"] <= 0
+
+
+def test_similarity_is_that_of_sample_pairs():
+    run = Run("landmarks", {"group": "donor", "genes": 5}, 2)
+    train = split_of(run).train
+    chosen = np.random.default_rng(2).permutation(8)[:5]
+    x, y = train.x.numpy()[:, chosen], train.y.numpy()
+    pairs = [(i, j) for i in range(len(x)) for j in range(i)]
+    alike = [[np.corrcoef(v[i], v[j])[0, 1] for i, j in pairs] for v in (x, y)]
+    found = TRANSCRIPTOME.measure(toy(), run, "cpu")["similarity"]
+    assert found == pytest.approx(np.corrcoef(*alike)[0, 1], abs=1e-6)
+
+
+NETWORK = {
+    **{"group": "donor", "targets": 6, "hidden": [10], "epochs": 60},
+    **{"head": "xavier", "lr": 3e-2},
+}
+
+
+@pytest.mark.parametrize("g", [{}, {"rank": 2, "strength": 0.3}])
+@pytest.mark.parametrize("head", ["xavier", "zero"])
+def test_networks_learn_and_repeat(g, head):
+    run = Run("any", NETWORK | g | {"head": head}, 0)
+    state = torch.get_rng_state()
+    found = MASKED_LOW_RANK.measure(toy(), run, "cpu")
+    torch.manual_seed(99)
+    assert MASKED_LOW_RANK.measure(toy(), run, "cpu") == found
+    torch.set_rng_state(state)
+    y = data.split(thin(toy(), 6), 0, "donor").test.y
+    assert found["mae"] < y.abs().mean()
+    assert (found["spread_at_start"] == 0) is (head == "zero")
+    assert found["spread"] > 0.1
+    assert 0 <= found["best_epoch"] < 60
+    assert len(found["mae_deciles"]) == 11
+
+
+@pytest.mark.parametrize("g", [{}, {"rank": 2, "strength": 0.3}])
+def test_targets_of_test_rows_are_for_scoring_only(g):
+    run, adata = Run("any", NETWORK | g, 0), toy()
+    before = MASKED_LOW_RANK.measure(adata, run, "cpu")
+    test = adata.obs_names.isin(data.split(adata, 0, "donor").test.samples)
+    adata.X[np.ix_(test, adata.var["role"] == "target")] += 50
+    after = MASKED_LOW_RANK.measure(adata, run, "cpu")
+    same = ("validation_mae", "best_epoch", "spread", "spread_at_start")
+    assert [after[name] for name in same] == [before[name] for name in same]
+    assert after["mae"] > before["mae"] + 1
+
+
+def test_strength_of_g_changes_the_result():
+    found = [
+        MASKED_LOW_RANK.measure(
+            toy(), Run("Deep-LSMTL", NETWORK | {"rank": 2, "strength": s}, 0), "cpu"
+        )["mae"]
+        for s in (0.1, 1.0)
+    ]
+    assert found[0] != found[1]
