@@ -100,10 +100,11 @@ def _figure(svg, alt, caption, badge):
 
 
 def table(frame, caption="", badge=""):
-    """Show a table whose cells are ready to read; the first column names the row."""
+    """Show a table; the first column names the row, floats get three decimals."""
     head = "".join(f'<th scope="col">{column}</th>' for column in frame.columns)
     rows = []
-    for name, *cells in frame.itertuples(index=False):
+    for row in frame.itertuples(index=False):
+        name, *cells = map(_cell, row)
         cells = "".join(f"<td>{cell}</td>" for cell in cells)
         rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
     above = " ".join(part for part in (badge, caption) if part)
@@ -112,6 +113,14 @@ def table(frame, caption="", badge=""):
         f'<table class="lsmtl-table"><caption>{above}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _cell(value):
+    if not isinstance(value, float):
+        return value
+    if value != value:  # NaN: there is no such entry
+        return ""
+    return f"{value:.0f}" if value.is_integer() else f"{value:.3f}"
 
 
 def say(text, badge=""):
