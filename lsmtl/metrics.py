@@ -43,10 +43,15 @@ def _moments(prediction, target):
     """Mean difference, both population variances and the covariance, each (T,)."""
     prediction, target = _pair(prediction, target)
     shift = prediction.mean(0) - target.mean(0)
-    prediction = prediction - prediction.mean(0)
-    target = target - target.mean(0)
+    prediction, target = _centred(prediction), _centred(target)
     cov = (prediction * target).mean(0)
     return shift, prediction.square().mean(0), target.square().mean(0), cov
+
+
+def _centred(values):
+    """Values minus their mean; exactly 0 where a gene is constant."""
+    values = values - values[0]
+    return values - values.mean(0)
 
 
 def concordance(prediction, target):

@@ -1,6 +1,7 @@
 """Train a base network, with or without a regulariser, as the paper does."""
 
 import copy
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -122,17 +123,16 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
                 losses.append(loss.detach())
                 penalties.append(penalty.detach())
             score = mae(predict(network, valid_x), valid_y).mean().item()
-            if not score < float("inf"):
+            loss, penalty = (torch.stack(v).mean().item() for v in (losses, penalties))
+            if not math.isfinite(loss + penalty + score):
                 raise ValueError(
-                    f"training diverged in epoch {epoch}: validation MAE is {score}; "
-                    f"a lower lr than {recipe.lr} may help"
+                    f"training diverged in epoch {epoch}: loss {loss}, penalty "
+                    f"{penalty}, validation MAE {score}; check the profiles, or "
+                    f"try a lower lr than {recipe.lr}"
                 )
+            history.append((epoch, recipe.rate(epoch), loss, penalty, score))
             if score < best:
                 best, best_state = score, copy.deepcopy(network.state_dict())
-            loss, penalty = torch.stack(losses).mean(), torch.stack(penalties).mean()
-            history.append(
-                (epoch, recipe.rate(epoch), loss.item(), penalty.item(), score)
-            )
             bar.set_postfix_str(f"validation MAE {score:.4f}")
     network.load_state_dict(best_state)
     names = ["epoch", "lr", "loss", "penalty", "validation_mae"]

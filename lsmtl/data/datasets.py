@@ -54,8 +54,6 @@ def load(name, landmarks=None):
             f"no file {str(path)!r}; datasets by name: {', '.join(names())}"
         )
     adata = anndata.read_h5ad(path)
-    if hasattr(adata.X, "toarray"):
-        adata.X = adata.X.toarray()
     if landmarks is not None:
         unknown = [gene for gene in landmarks if gene not in adata.var_names]
         if unknown:
@@ -69,7 +67,7 @@ def load(name, landmarks=None):
         validate(adata)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
-    adata.X = np.asarray(adata.X, dtype=np.float32)
+    adata.X = dense(adata)
     return adata
 
 
@@ -98,14 +96,20 @@ def validate(adata):
         )
     if adata.X is None or not np.issubdtype(adata.X.dtype, np.number):
         raise ValueError("X holds no numbers")
-    values = adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X
-    bad = ~np.isfinite(values)
+    bad = ~np.isfinite(dense(adata))
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise ValueError(
             f"{bad.sum()} values are NaN or infinite, the first in sample "
             f"{adata.obs_names[row]!r}, gene {adata.var_names[column]!r}"
         )
+
+
+def dense(adata):
+    """X as a float32 array; values too large for it become infinite."""
+    values = adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X
+    with np.errstate(over="ignore"):
+        return np.asarray(values, dtype=np.float32)
 
 
 def fingerprint(adata):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lsmtl.data.datasets import validate
+from lsmtl.data.datasets import dense, validate
 
 FEWEST = 10  # samples; statistics of fewer mean nothing
 
@@ -67,16 +67,12 @@ def split(adata, seed=0, group=None, fractions=(0.8, 0.1, 0.1)):
     >>> splits.train.x.shape, splits.test.y.shape
     (torch.Size([317, 734]), torch.Size([40, 6372]))
     """
-    validate(adata)
+    _check(adata)
     shares = np.asarray(fractions, dtype=float)
     if shares.shape != (3,) or not (shares > 0).all() or abs(shares.sum() - 1) > 1e-6:
         raise ValueError(
             "fractions must be three positive shares that add up to 1, got "
             f"{fractions!r}"
-        )
-    if adata.n_obs < FEWEST:
-        raise ValueError(
-            f"{adata.n_obs} samples are too few; at least {FEWEST} are needed"
         )
     labels = np.arange(adata.n_obs) if group is None else _column(adata, group)
     units = np.unique(labels)
@@ -86,6 +82,10 @@ def split(adata, seed=0, group=None, fractions=(0.8, 0.1, 0.1)):
         )
     units = np.random.default_rng(seed).permutation(units)
     held = [max(1, round(share * len(units))) for share in shares[1:]]
+    if len(units) - sum(held) < (2 if group is None else 1):
+        raise ValueError(
+            f"fractions {fractions!r} of {len(units)} leave too little for training"
+        )
     test, validation = units[: held[1]], units[held[1] : sum(held)]
     part = np.zeros(adata.n_obs, dtype=int)  # 0 training, 1 validation, 2 test
     part[np.isin(labels, validation)] = 1
@@ -108,7 +108,7 @@ def leave_one_out(adata, group, seed=0, validation=0.1):
     Raises:
         ValueError: as for `split`, or `validation` is no share.
     """
-    validate(adata)
+    _check(adata)
     if not 0 < validation < 1:
         raise ValueError(f"validation must lie between 0 and 1, got {validation!r}")
     labels = _column(adata, group)
@@ -124,6 +124,11 @@ def _each_left_out(adata, labels, units, seed, validation):
     for unit in units:
         others = np.flatnonzero(labels != unit)
         count = max(1, round(validation * len(others)))
+        if len(others) - count < 2:
+            raise ValueError(
+                f"validation={validation!r} of the {len(others)} samples outside "
+                f"{str(unit)!r} leaves too few for training"
+            )
         chosen = np.random.default_rng(seed).permutation(others)[:count]
         part = np.where(labels == unit, 2, 0)
         part[chosen] = 1
@@ -166,13 +171,21 @@ def transfer(train, validation, test):
     for role in ("landmark", "target"):
         if not (roles["train"] == role).any():
             raise ValueError(f"train, validation and test have no {role} in common")
-    values = [_dense(a[:, genes]) for a in parts.values()]
+    values = [dense(a[:, genes]) for a in parts.values()]
     part = np.repeat([0, 1, 2], [len(v) for v in values])
     within = np.concatenate(
         [[f"{name}/{w}" for w in _within(a)] for name, a in parts.items()]
     )
     samples = np.concatenate([a.obs_names.to_numpy(str) for a in parts.values()])
     return _standardized(np.concatenate(values), part, within, roles["train"], samples)
+
+
+def _check(adata):
+    validate(adata)
+    if adata.n_obs < FEWEST:
+        raise ValueError(
+            f"{adata.n_obs} samples are too few; at least {FEWEST} are needed"
+        )
 
 
 def _column(adata, name):
@@ -195,15 +208,10 @@ def _within(adata):
     return np.full(adata.n_obs, "all") if name is None else _column(adata, name)
 
 
-def _dense(adata):
-    values = adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X
-    return np.asarray(values, dtype=np.float32)
-
-
 def _splits(adata, part):
     roles = adata.var["role"].astype(str)
     samples = adata.obs_names.to_numpy(str)
-    return _standardized(_dense(adata), part, _within(adata), roles, samples)
+    return _standardized(dense(adata), part, _within(adata), roles, samples)
 
 
 def _standardized(values, part, within, roles, samples):

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 
 from lsmtl import data, metrics
+from lsmtl._checks import one_of
 from lsmtl._progress import tqdm
 from lsmtl.lab import records
 from lsmtl.networks import DenseNet
@@ -68,6 +69,9 @@ def results(experiment, preset, dataset, missing="run", seed=0):
         DataFrame, a row a run: `method`, `seed`, the configuration's entries, the
         metrics, and `done`.
     """
+    one_of("preset", preset, experiment.sizes)
+    one_of("dataset", dataset, experiment.datasets)
+    one_of("missing", missing, ("run", "show"))
     adata = data.load(dataset)
     group = experiment.datasets[dataset]
     device = "cuda" if preset == "gpu" else "cpu"

@@ -80,12 +80,16 @@ def parse(line):
         ValueError: the line is no JSON or doesn't fit the schema.
     """
     try:
-        record = json.loads(line)
+        record = json.loads(line, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise ValueError(f"no JSON: {error}") from None
     for error in _validator().iter_errors(record):
         raise ValueError(f"{error.json_path}: {error.message}")
     return record
+
+
+def _no_number(constant):
+    raise ValueError(f"{constant} is no number that a record can hold")
 
 
 def provenance(device):
