@@ -422,6 +422,12 @@ def test_transfer_says_which_set_cant_be_used(where):
         transfer(*sets)
 
 
+def test_transfer_refuses_a_platform_of_one_sample():
+    train, validation, test = platforms()
+    with pytest.raises(ValueError, match=r"validation/all\W+ has 1 sample"):
+        transfer(train, validation[:1], test)
+
+
 # --- Refusals -------------------------------------------------------------------
 
 
