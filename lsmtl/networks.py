@@ -4,10 +4,12 @@ Shapes: B batch, D landmarks, T targets, H units of a hidden layer, w features a
 the head.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
-from lsmtl._checks import one_of, whole
+from lsmtl._checks import finite, one_of, whole
 
 HEADS = ("xavier", "zero")
 
@@ -29,12 +31,12 @@ class _Network(nn.Module):
         super().__init__()
         self.landmarks = whole("landmarks", landmarks)
         self.targets = whole("targets", targets)
-        if isinstance(hidden, int):
+        if not isinstance(hidden, Sequence) or isinstance(hidden, str):
             raise ValueError(
-                f"hidden must be a sequence such as ({hidden},), not {hidden}"
+                f"hidden must be a sequence such as (3000, 3000), got {hidden!r}"
             )
         hidden = [whole("every entry of hidden", units) for units in hidden]
-        if not 0 <= dropout < 1:
+        if not finite("dropout", dropout) < 1:
             raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
         one_of("head", head, HEADS)
         self.layers = nn.ModuleList()

@@ -56,12 +56,15 @@ class MaskedLowRank(nn.Module):
         self.targets = whole("targets", targets)
         whole("rank", rank)
         if targets < 2:
-            raise ValueError("targets must be at least 2: one to hide and one to show")
-        if not 0 < masked < 1:
+            raise ValueError(
+                "targets must be at least 2, to hide one and show one; got 1"
+            )
+        if not 0 < finite("masked", masked) < 1:
             raise ValueError(f"masked must lie between 0 and 1, got {masked!r}")
         self.strength = finite("strength", strength)
         self.hidden = min(max(round(masked * targets), 1), targets - 1)
         self.per_sample = per_sample
+        self.generator = None  # of the masks; None is PyTorch's global one
         self.reduction = one_of("reduction", reduction, ("mean", "sum"))
         self.detach = detach
         self.sparsity = finite("sparsity", sparsity)
@@ -77,7 +80,9 @@ class MaskedLowRank(nn.Module):
         Returns (1, T), or (B, T) with `per_sample`; every row hides the same number.
         """
         rows = len(predictions) if self.per_sample else 1
-        noise = torch.rand(rows, self.targets, device=predictions.device)
+        noise = torch.rand(
+            rows, self.targets, device=predictions.device, generator=self.generator
+        )
         hidden = noise.topk(self.hidden, dim=1).indices  # (rows, hidden)
         return torch.ones_like(noise).scatter_(1, hidden, 0.0)
 

@@ -43,7 +43,7 @@ class Recipe:
     def __post_init__(self):
         whole("epochs", self.epochs)
         if whole("batch_size", self.batch_size) < 2:
-            raise ValueError("batch_size must be at least 2: batch norm needs a spread")
+            raise ValueError("batch_size must be at least 2 for batch norm, got 1")
         finite("lr", self.lr, minimum=1e-12)
         finite("final_lr", self.final_lr)
         finite("weight_decay", self.weight_decay)
@@ -80,7 +80,8 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
         network: F; trained in place, on the device that its parameters are on.
         train: profiles with `.x` (n, D) and `.y` (n, T), standardised.
         validation: profiles that choose the epoch.
-        regularizer: a module from `lsmtl.regularizers`, or None.
+        regularizer: a module from `lsmtl.regularizers`, or None. It gets a random
+            stream of its own, so batches and dropout are the same with and without.
         recipe: a `Recipe`; its defaults are the paper's.
         seed: decides batches, dropout and masks. The same seed and the same start
             give the same result on a CPU.
@@ -102,6 +103,9 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
     adam = torch.optim.Adam(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
     batch = min(recipe.batch_size, len(train_x))
     history, best, best_state = [], float("inf"), None
+    shuffle = torch.Generator().manual_seed(seed)
+    if regularizer is not None:  # its draws leave batches and dropout as they are
+        regularizer.generator = torch.Generator(device).manual_seed(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         bar = tqdm(range(recipe.epochs), desc="fit", unit="epoch", leave=False)
@@ -109,7 +113,7 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
             for group in adam.param_groups:
                 group["lr"] = recipe.rate(epoch)
             network.train()
-            order = torch.randperm(len(train_x)).to(device)
+            order = torch.randperm(len(train_x), generator=shuffle).to(device)
             losses, penalties = [], []
             for rows in order.split(batch):
                 if len(rows) < batch:
@@ -141,11 +145,12 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
 
 def predict(network, x):
     """Predictions (n, T) for profiles x (n, D), in evaluation mode, no gradient."""
-    training = network.training
+    modes = {module: module.training for module in network.modules()}
     network.eval()
     with torch.no_grad():
         predictions = network(x)
-    network.train(training)
+    for module, training in modes.items():
+        module.training = training
     return predictions
 
 

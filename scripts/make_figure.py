@@ -1,4 +1,4 @@
-"""Draw the README's picture, `book/_static/result.png`, from the run records."""
+"""Draw the picture of README and landing page, `book/_static/result*.png`."""
 
 import matplotlib.pyplot as plt
 
@@ -26,29 +26,32 @@ def tuned(runs, method, head):
     return mine["mae"]
 
 
-def main():
+def draw(runs, path, ink, ground):
     """Draw one row a method: mean over seeds, and every seed as a dot."""
-    runs = results(MASKED_LOW_RANK, "laptop", "breast", missing="show")
-    guess = tuned(runs, "training mean", None).mean()
-    with plt.rc_context(
-        {
-            k: "#222222"
-            for k, v in plt.rcParams.items()
-            if isinstance(v, str) and v == INK
-        }
-    ):
-        fig, axis = plt.subplots(figsize=(7, 2.8), facecolor="white")
+    inked = {k: ink for k, v in plt.rcParams.items() if isinstance(v, str) and v == INK}
+    with plt.rc_context(inked):
+        fig, axis = plt.subplots(figsize=(7, 2.8))
         for label, (method, head) in reversed(ROWS.items()):
             seeds = tuned(runs, method, head)
-            axis.plot(seeds, [label] * len(seeds), ".", color="#666666", ms=5)
+            axis.plot(seeds, [label] * len(seeds), ".", color=ink, alpha=0.6, ms=5)
             axis.plot(seeds.mean(), label, "D", color=COLOURS[method], ms=8)
+        guess = tuned(runs, "training mean", None).mean()
         axis.axvline(guess, color=COLOURS["training mean"], ls="--")
-        axis.text(guess, 4.5, "training mean ", ha="right", color="#666666")
-        axis.grid(axis="y", color="#dddddd", lw=0.7)
+        axis.text(guess, 4.5, "training mean ", ha="right", alpha=0.8)
+        axis.grid(axis="y", color=ink, alpha=0.15, lw=0.7)
         axis.set_axisbelow(True)
         axis.set_xlabel("test MAE (lower is better): mean and three seeds")
         axis.set_title("laptop · breast, 6,372 genes", loc="left", fontsize=9)
-        fig.savefig(ROOT / "book" / "_static" / "result.png", dpi=150)
+        fig.savefig(path, dpi=150, facecolor=ground)
+        plt.close(fig)
+
+
+def main():
+    """Draw it for a light and for a dark page."""
+    runs = results(MASKED_LOW_RANK, "laptop", "breast", missing="show")
+    folder = ROOT / "book" / "_static"
+    draw(runs, folder / "result.png", ink="#222222", ground="white")
+    draw(runs, folder / "result-dark.png", ink="#dddddd", ground="none")
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def test_a_run_is_told_its_group_and_its_record_says_where_it_comes_from(
     results(experiment, "ci", dataset)
     assert all(run.configuration["group"] == "donor" for run in made)
     for record in records.read("toy").values():
-        assert record["data"] == data.fingerprint(data.load(dataset))
+        assert record["data"] == data.fingerprint(data.load(dataset), "donor")
         assert (record["preset"], record["dataset"]) == ("ci", dataset)
         assert record["configuration"]["group"] == "donor"
         assert record["wall_s"] >= 0

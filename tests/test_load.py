@@ -204,6 +204,24 @@ def test_fingerprint_sees_every_value_gene_role_and_sample():
     assert all(len(digits) == 64 and int(digits, 16) for digits in found)
 
 
+def test_fingerprint_sees_platforms_and_groups():
+    def labelled(**obs):
+        adata = toy()
+        for name, labels in obs.items():
+            adata.obs[name] = labels
+        return adata
+
+    n = toy().n_obs
+    same, other = ["a"] * n, ["b", *["a"] * (n - 1)]
+    by_group = [fingerprint(labelled(donor=v), "donor") for v in (same, other)]
+    platforms = [labelled(cohort=v) for v in (same, other)]
+    for adata in platforms:
+        adata.uns["within"] = "cohort"
+    found = [fingerprint(toy()), *by_group, *map(fingerprint, platforms)]
+    assert len(set(found[1:3])) == len(set(found[3:])) == 2
+    assert fingerprint(labelled(donor=other)) == found[0]
+
+
 def test_fingerprint_sees_the_order_of_samples_and_genes():
     adata = toy()
     found = {fingerprint(a) for a in (adata, adata[::-1], adata[:, ::-1])}

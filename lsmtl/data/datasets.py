@@ -112,16 +112,19 @@ def dense(adata):
         return np.asarray(values, dtype=np.float32)
 
 
-def fingerprint(adata):
-    """SHA-256 of what a result depends on: values, genes, roles and samples.
+def fingerprint(adata, group=None):
+    """SHA-256 of what a result depends on: values, genes, roles, samples, platforms.
 
     Args:
         adata: AnnData as `load` gives it.
+        group: an obs column that decides who stays together; it is hashed as well.
 
     Returns:
         64 hexadecimal digits, the same whatever file format the data came from.
     """
     digest = hashlib.sha256(np.ascontiguousarray(adata.X, dtype=np.float32).tobytes())
-    for labels in (adata.var_names, adata.var["role"], adata.obs_names):
+    columns = [c for c in (adata.uns.get("within"), group) if c is not None]
+    parts = [adata.var_names, adata.var["role"], adata.obs_names]
+    for labels in parts + [adata.obs[column] for column in columns]:
         digest.update("\n".join(map(str, labels)).encode() + b"\0")
     return digest.hexdigest()

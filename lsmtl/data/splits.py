@@ -93,7 +93,7 @@ def split(adata, seed=0, group=None, fractions=(0.8, 0.1, 0.1)):
     return _splits(adata, part)
 
 
-def leave_one_out(adata, group, seed=0, validation=0.1):
+def leave_one_out(adata, group, seed=0, validation=0.1, keep=None):
     """Hold out one study or cohort after the other.
 
     Args:
@@ -101,6 +101,8 @@ def leave_one_out(adata, group, seed=0, validation=0.1):
         group: the obs column that names the study or cohort.
         seed: decides which of the other samples are the validation set.
         validation: their share.
+        keep: an obs column; samples with the same value stay together, and the share
+            is then one of these groups.
 
     Yields:
         (name, `Splits`) with that study as the test set.
@@ -117,21 +119,22 @@ def leave_one_out(adata, group, seed=0, validation=0.1):
         raise ValueError(
             f"obs[{group!r}] has {len(units)} group(s); leaving one out needs 2"
         )
-    return _each_left_out(adata, labels, units, seed, validation)
+    kept = np.arange(adata.n_obs) if keep is None else _column(adata, keep)
+    return _each_left_out(adata, labels, units, seed, validation, kept)
 
 
-def _each_left_out(adata, labels, units, seed, validation):
+def _each_left_out(adata, labels, units, seed, validation, kept):
     for unit in units:
-        others = np.flatnonzero(labels != unit)
-        count = max(1, round(validation * len(others)))
-        if len(others) - count < 2:
-            raise ValueError(
-                f"validation={validation!r} of the {len(others)} samples outside "
-                f"{str(unit)!r} leaves too few for training"
-            )
-        chosen = np.random.default_rng(seed).permutation(others)[:count]
         part = np.where(labels == unit, 2, 0)
-        part[chosen] = 1
+        others = np.unique(kept[part == 0])
+        count = max(1, round(validation * len(others)))
+        chosen = np.random.default_rng(seed).permutation(others)[:count]
+        part[np.isin(kept, chosen) & (part == 0)] = 1
+        if (part == 0).sum() < 2:
+            raise ValueError(
+                f"validation={validation!r} of the samples outside {str(unit)!r} "
+                "leaves too few for training"
+            )
         yield str(unit), _splits(adata, part)
 
 
@@ -223,8 +226,8 @@ def _standardized(values, part, within, roles, samples):
         reference = training if training.any() else rows
         if reference.sum() < 2:
             raise ValueError(
-                f"{label!r} has 1 sample to take means and deviations from; at least "
-                "2 are needed"
+                f"{str(label)!r} has 1 sample to take means and deviations from; at "
+                "least 2 are needed"
             )
         mean = values[reference].mean(0, dtype=np.float64)
         deviation = values[reference].std(0, dtype=np.float64)

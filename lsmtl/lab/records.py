@@ -45,7 +45,9 @@ def read(experiment):
     found = {}
     for path in (COMMITTED, folder()):
         file = path / f"{experiment}.jsonl"
-        lines = file.read_text("utf-8").splitlines() if file.is_file() else []
+        lines = (
+            file.read_text("utf-8", "replace").splitlines() if file.is_file() else []
+        )
         for number, line in enumerate(lines, 1):
             try:
                 record = parse(line)
