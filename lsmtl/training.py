@@ -100,7 +100,9 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
         raise ValueError(f"train has {len(train_x)} profiles; at least 2 are needed")
     modules = [network] if regularizer is None else [network, regularizer.to(device)]
     parameters = [p for module in modules for p in module.parameters()]
-    adam = torch.optim.Adam(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
+    adam = torch.optim.Adam(
+        parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
+    )
     batch = min(recipe.batch_size, len(train_x))
     history, best, best_state = [], float("inf"), None
     shuffle = torch.Generator().manual_seed(seed)

@@ -248,7 +248,7 @@ def thin(adata, targets):
 
 MASKED_LOW_RANK = Experiment(
     name="masked-low-rank",
-    recipe_version=2,  # 2: G has a random stream of its own
+    recipe_version=2,  # 2: G draws from a stream of its own, Adam is fused
     datasets={"breast": "group", "ecoli": "group"},
     sizes={
         "ci": {
