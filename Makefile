@@ -1,13 +1,14 @@
 # `make book` and `make test` each work alone on a fresh clone: both make .venv first.
+.DEFAULT_GOAL := help
 PYTHON ?= python3
 PRESET ?= laptop
 BIN := .venv/bin
 READY := .venv/ready
 
-export TQDM_DISABLE := 1
+book test: export TQDM_DISABLE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help book test records data clean
+.PHONY: help book test records clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -32,9 +33,6 @@ book: $(READY)  ## build the book: _build/html/index.html
 # Chapters run in the first pytest, the book shows what they gave, the last one reads it.
 test: export OMP_NUM_THREADS := 1
 test: export LSMTL_PRESET :=
-ifneq ($(wildcard ../shared/data/cache),)
-test: export LSMTL_DATA ?= $(abspath ../shared/data/cache)
-endif
 test: $(READY)  ## check style, package, chapters, book and pages
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -44,9 +42,7 @@ test: $(READY)  ## check style, package, chapters, book and pages
 
 records: $(READY)  ## make the run records that are missing (PRESET=laptop)
 	LSMTL_RECORDS=book/records $(BIN)/python -m lsmtl.lab --preset $(PRESET)
-
-data: $(READY)  ## make the shipped datasets from their sources
-	$(BIN)/python scripts/make_data.py
+	$(BIN)/python scripts/make_figure.py
 
 clean:  ## remove what was built, but not .venv
 	rm -rf _build

@@ -10,6 +10,13 @@ def whole(name, value):
     return int(value)
 
 
+def natural(name, value):
+    """`value` if it is a whole number of at least 0; anything else is a ValueError."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 0:
+        raise ValueError(f"{name} must be a whole number of at least 0, got {value!r}")
+    return int(value)
+
+
 def one_of(name, value, allowed):
     """`value` if it is one of the allowed ones; anything else is a ValueError."""
     if value not in allowed:

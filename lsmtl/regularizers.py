@@ -63,10 +63,10 @@ class MaskedLowRank(nn.Module):
             raise ValueError(f"masked must lie between 0 and 1, got {masked!r}")
         self.strength = finite("strength", strength)
         self.hidden = min(max(round(masked * targets), 1), targets - 1)
-        self.per_sample = per_sample
+        self.per_sample = one_of("per_sample", per_sample, (True, False))
         self.generator = None  # of the masks; None is PyTorch's global one
         self.reduction = one_of("reduction", reduction, ("mean", "sum"))
-        self.detach = detach
+        self.detach = one_of("detach", detach, (True, False))
         self.sparsity = finite("sparsity", sparsity)
         self.V1 = nn.Linear(targets, rank, bias=False)
         self.V2 = nn.Linear(rank, targets, bias=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 import torch
 
-from lsmtl._checks import finite, one_of, whole
+from lsmtl._checks import finite, natural, one_of, whole
 from lsmtl._progress import tqdm
 from lsmtl.metrics import mae
 
@@ -93,6 +93,13 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
         ValueError: profiles and network don't match, there are too few profiles, or
             the loss stops being finite.
     """
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"recipe must be a Recipe, got {recipe!r}")
+    if not isinstance(regularizer, torch.nn.Module | None):
+        raise ValueError(
+            f"regularizer must be a module like MaskedLowRank(…), got {regularizer!r}"
+        )
+    natural("seed", seed)
     device = next(network.parameters()).device
     train_x, train_y = _profiles("train", train, network, device)
     valid_x, valid_y = _profiles("validation", validation, network, device)
@@ -140,6 +147,8 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
             if score < best:
                 best, best_state = score, copy.deepcopy(network.state_dict())
             bar.set_postfix_str(f"validation MAE {score:.4f}")
+    if regularizer is not None:
+        regularizer.generator = None
     network.load_state_dict(best_state)
     names = ["epoch", "lr", "loss", "penalty", "validation_mae"]
     return Fit(network.eval(), pd.DataFrame(history, columns=names))
@@ -169,6 +178,11 @@ def _losses(network, x, y, regularizer, recipe):
 
 def _profiles(name, profiles, network, device):
     """x and y on the device, checked against the network."""
+    if not all(torch.is_tensor(getattr(profiles, k, None)) for k in "xy"):
+        raise ValueError(
+            f"{name} must hold tensors x and y (see lsmtl.data.split), got "
+            f"{type(profiles).__name__}"
+        )
     x, y = profiles.x.to(device), profiles.y.to(device)
     if x.dim() != 2 or y.dim() != 2 or len(x) != len(y) or not len(x):
         raise ValueError(

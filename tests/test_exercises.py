@@ -2,6 +2,7 @@
 
 import ast
 import types
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,20 +18,19 @@ def leaky(z, slope=0.2):
     return np.where(z > 0, z, slope * z)
 
 
-def scaled(values, rows):
-    return (values - values[rows].mean(0)) / values[rows].std(0)
-
-
-def per_cohort(values, training, cohort, reference, safe=True):
+def standardise(values, training, cohort, of="training", pooled=False, safe=True):
+    """As the exercise asks, but for what the arguments say."""
     out = np.zeros_like(values)
     for name in np.unique(cohort):
-        rows = cohort == name
-        used = values[rows & reference(training)]
-        deviation = used.std(0)
-        if safe:
-            deviation[deviation == 0] = 1
-        with np.errstate(invalid="ignore"):
-            out[rows] = (values[rows] - used.mean(0)) / deviation
+        for part in (training, ~training):
+            rows = part & (cohort == name)
+            used = {"training": training, "all": part | True, "own": part}[of]
+            used = values[used & (pooled | (cohort == name))]
+            deviation = used.std(0)
+            if safe:
+                deviation[deviation == 0] = 1
+            with np.errstate(invalid="ignore"):
+                out[rows] = (values[rows] - used.mean(0)) / deviation
     return out
 
 
@@ -52,15 +52,11 @@ WRONG = {  # name → pairs of a wrong answer and a word of the hint
         (lambda p, t: print(end=""), "return missing"),
     ],
     "transcriptome.2": [
-        (
-            lambda v, training, c: per_cohort(v, training, c, np.ones_like),
-            "training rows only",
-        ),
-        (lambda v, training, c: scaled(v, training), "own mean"),
-        (
-            lambda v, training, c: per_cohort(v, training, c, np.asarray, safe=False),
-            "division by zero",
-        ),
+        (partial(standardise, of="all"), "training rows only"),
+        (partial(standardise, of="own"), "by their own statistics"),
+        (partial(standardise, pooled=True), "its own mean"),
+        (partial(standardise, safe=False), "division by zero"),
+        (lambda v, training, c: v.tolist(), "check the mean"),
     ],
     "transcriptome.3": [
         (lambda r: np.sqrt(1 - r**2), "deviation of y"),
@@ -79,8 +75,18 @@ WRONG = {  # name → pairs of a wrong answer and a word of the hint
         (lambda f, g, m: ((f - g) ** 2)[:, m == 1].mean(), "visible tasks"),
         (lambda f, g, m: ((1 - m) * (f - g) ** 2).mean(), "divide by"),
         (lambda f, g, m: ((f - g) ** 2)[:, m == 0].mean(), "(B, T)"),
+        (
+            lambda f, g, m: ((f - g) ** 2)[:, np.atleast_2d(m)[0] == 0].mean(),
+            "a mask a sample",
+        ),
     ],
     "masked-low-rank.3": [
+        (
+            lambda D, H, L, T, K: (
+                (D + (D + H) + (D + 2 * H)) * H + (D + 3 * H) * T + 2 * T * K
+            ),
+            "1 hidden layers",
+        ),
         (lambda D, H, L, T, K: D * H + (L - 1) * H * H + H * T + 2 * T * K, "MLP"),
         (
             lambda D, H, L, T, K: (

@@ -434,3 +434,11 @@ def test_strength_of_g_changes_the_result():
         for s in (0.1, 1.0)
     ]
     assert found[0] != found[1]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_book_has_every_record_of_preset_laptop(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("LSMTL_RECORDS", str(tmp_path))
+    for chosen in EXPERIMENTS[name].datasets:
+        table = results(EXPERIMENTS[name], "laptop", chosen, missing="show")
+        assert table["done"].all()

@@ -45,7 +45,7 @@ def load(name, landmarks=None):
     """
     import anndata  # here, because a bare GPU machine has none and needs no files
 
-    path = Path(name)
+    path = Path(str(name))
     if path.suffix != ".h5ad":
         one_of("dataset", str(name), [*names(), "the path of an .h5ad file"])
         path = SHIPPED / f"{name}.h5ad"
@@ -53,8 +53,13 @@ def load(name, landmarks=None):
         raise ValueError(
             f"no file {str(path)!r}; datasets by name: {', '.join(names())}"
         )
-    adata = anndata.read_h5ad(path)
+    try:
+        adata = anndata.read_h5ad(path)
+    except OSError as error:
+        raise ValueError(f"{path.name} can't be read as .h5ad: {error}") from None
     if landmarks is not None:
+        if isinstance(landmarks, str):
+            raise ValueError(f"landmarks must be a list of names, got {landmarks!r}")
         unknown = [gene for gene in landmarks if gene not in adata.var_names]
         if unknown:
             raise ValueError(
@@ -78,6 +83,10 @@ def validate(adata):
         ValueError: no `var["role"]`, another role than landmark or target, no gene
             of a role, gene names that occur twice, values that are no finite number.
     """
+    if not hasattr(adata, "var_names"):
+        raise ValueError(
+            f"an AnnData is needed (see `load`), got {type(adata).__name__}"
+        )
     if "role" not in adata.var:
         raise ValueError(
             'var["role"] is missing: it says which genes are landmarks and which '

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from lsmtl._checks import finite, natural
 from lsmtl.data.datasets import dense, validate
 
 FEWEST = 10  # samples; statistics of fewer mean nothing
@@ -51,8 +52,9 @@ def split(adata, seed=0, group=None, fractions=(0.8, 0.1, 0.1)):
     Args:
         adata: AnnData with `var["role"]`, as `load` gives it.
         seed: decides who goes where.
-        group: an obs column; samples with the same value stay together. The
-            fractions are then shares of the groups.
+        group: an obs column; samples with the same value stay together, as
+            replicates should (the shipped sets have `"group"` for it). The fractions
+            are then shares of the groups.
         fractions: shares of training, validation and test; they add up to 1.
 
     Returns:
@@ -68,6 +70,7 @@ def split(adata, seed=0, group=None, fractions=(0.8, 0.1, 0.1)):
     (torch.Size([317, 734]), torch.Size([40, 6372]))
     """
     _check(adata)
+    natural("seed", seed)
     shares = np.asarray(fractions, dtype=float)
     if shares.shape != (3,) or not (shares > 0).all() or abs(shares.sum() - 1) > 1e-6:
         raise ValueError(
@@ -111,7 +114,8 @@ def leave_one_out(adata, group, seed=0, validation=0.1, keep=None):
         ValueError: as for `split`, or `validation` is no share.
     """
     _check(adata)
-    if not 0 < validation < 1:
+    natural("seed", seed)
+    if not 0 < finite("validation", validation, minimum=-np.inf) < 1:
         raise ValueError(f"validation must lie between 0 and 1, got {validation!r}")
     labels = _column(adata, group)
     units = np.unique(labels)
@@ -158,6 +162,8 @@ def transfer(train, validation, test):
             validate(adata)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
+        if not adata.n_obs:
+            raise ValueError(f"{name} has no samples")
     genes = [
         gene
         for gene in train.var_names

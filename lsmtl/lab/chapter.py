@@ -1,7 +1,6 @@
 """How a chapter starts: one call that checks its parameters and loads its data."""
 
 import ast
-import numbers
 import os
 import sys
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from lsmtl import data
-from lsmtl._checks import one_of
+from lsmtl._checks import natural, one_of
 from lsmtl.lab.experiments import EXPERIMENTS, Experiment, results
 from lsmtl.lab.show import badge
 
@@ -83,8 +82,9 @@ def start(name, preset=None, dataset=None, seed=0, **more):
     one_of("preset", preset, experiment.sizes)
     dataset = dataset or next(iter(experiment.datasets))
     one_of("dataset", dataset, experiment.datasets)
-    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
-        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
+    natural("seed", seed)
+    if preset == "gpu" and not torch.cuda.is_available():
+        raise ValueError("preset gpu needs a GPU, and PyTorch sees none here")
     if preset == "ci":
         torch.set_num_threads(1)  # as fast for small runs, and the same everywhere
     return Chapter(experiment, preset, dataset, seed, data.load(dataset))

@@ -145,31 +145,41 @@ def _standardize(ask):
     cohort = np.repeat(["a", "b"], 8)
     training = np.tile([True] * 6 + [False] * 2, 2)
     values = rng.normal(size=(16, 3)) * [1, 4, 9] + 50 * (cohort == "b")[:, None]
+
+    def z(reference, pooled=False, ddof=0, at_rest=None):
+        out = np.empty_like(values)
+        for name in "ab":
+            rows = np.full(16, True) if pooled else cohort == name
+            used = values[rows & reference]
+            out[rows] = (values[rows] - used.mean(0)) / used.std(0, ddof=ddof)
+        return out if at_rest is None else np.where(training[:, None], out, at_rest)
+
+    _expect(
+        ask(values.copy(), training.copy(), cohort.copy()),
+        z(training),
+        [
+            (
+                z(np.full(16, True)),
+                "Your means and deviations come from all rows: they must come from the "
+                "training rows only, or the test samples leak into the training.",
+            ),
+            (
+                z(training, pooled=True),
+                "Each cohort needs its own mean and deviation, or the platform passes "
+                "for biology.",
+            ),
+            (
+                z(training, at_rest=z(~training)),
+                "Your test rows are standardised by their own statistics: they need "
+                "those of their cohort's training rows.",
+            ),
+            (z(training, ddof=1), "Close: divide by n in the deviation, not by n - 1."),
+        ],
+        "Not z for two cohorts of eight samples, six of them training rows: check the "
+        "mean and the deviation of each cohort.",
+    )
+    values[cohort == "a", 1] = 2.5
     got = _numbers(ask(values.copy(), training.copy(), cohort.copy()), values.shape)
-    moved = values.copy()
-    moved[~training] += 5
-    if not np.allclose(
-        ask(moved, training.copy(), cohort.copy())[training], got[training]
-    ):
-        raise Wrong(
-            "Your training rows change when a test sample changes: means and "
-            "deviations must come from the training rows only."
-        )
-    for name in "ab":
-        rows = training & (cohort == name)
-        if not np.allclose(got[rows].mean(0), 0, atol=1e-6):
-            raise Wrong(
-                f"Cohort {name!r} doesn't have the mean 0 over its training rows: each "
-                "cohort needs its own mean, or the platform passes for biology."
-            )
-        if not np.allclose(got[rows].std(0), 1):
-            raise Wrong(
-                f"Cohort {name!r} doesn't have the deviation 1 over its training rows "
-                "(divide by n, not n - 1, and cohort by cohort)."
-            )
-    flat = values.copy()
-    flat[cohort == "a", 1] = 2.5
-    got = _numbers(ask(flat, training.copy(), cohort.copy()), values.shape)
     if not np.allclose(got[cohort == "a", 1], 0):
         raise Wrong("A gene that is constant in a cohort should become 0 there.")
 
@@ -269,43 +279,49 @@ def _penalty(ask):
         ],
         "Not the mean squared error of the hidden entries for a batch of 5 profiles.",
     )
-    one_for_all = (
-        "Right for one mask a batch; a mask of the shape (B, T) should work too."
-    )
+    masks = np.tile(mask, (len(f), 1))
+    masks[0] = 1 - mask
+    for_each = "Right for one mask a batch; a mask a sample, (B, T), should work too."
     try:
-        got = ask(f.copy(), rebuilt.copy(), np.tile(mask, (len(f), 1)))
+        got = ask(f.copy(), rebuilt.copy(), masks.copy())
     except Wrong:
-        raise Wrong(one_for_all) from None
-    _expect(got, error[:, mask == 0].mean(), [], one_for_all)
+        raise Wrong(for_each) from None
+    _expect(got, error[masks == 0].mean(), [], for_each)
 
 
 def _weights(ask):
-    D, H, L, T, K = 7, 5, 3, 11, 2
-    base = sum((D + i * H) * H for i in range(L)) + (D + L * H) * T
-    mlp = D * H + (L - 1) * H * H + H * T
-    _expect(
-        ask(D, H, L, T, K),
-        base + 2 * T * K,
-        [
-            (
-                mlp + 2 * T * K,
-                "That is an MLP: in a DenseNet every layer, and the head, "
-                "sees all that came before it.",
-            ),
-            (base, "The base network is right; G's two matrices are missing."),
-            (base + T * K, "G has two matrices, into the bottleneck and out of it."),
-            (
-                base + T * T,
-                "T² is what one square matrix V would need; G goes through "
-                "a bottleneck of K units.",
-            ),
-            (
-                sum((D + i * H) * H for i in range(L)) + H * T + 2 * T * K,
-                "The hidden layers are right; the head sees the whole concatenation.",
-            ),
-        ],
-        "Count the hidden layers one by one: how many inputs has each, how many units?",
-    )
+    for L in (3, 1, 4):
+        D, H, T, K = 7, 5, 11, 2
+        hidden = sum((D + i * H) * H for i in range(L))
+        base = hidden + (D + L * H) * T
+        mlp = D * H + (L - 1) * H * H + H * T
+        _expect(
+            ask(D, H, L, T, K),
+            base + 2 * T * K,
+            [
+                (
+                    mlp + 2 * T * K,
+                    "That is an MLP: in a DenseNet every layer, and the head, sees all "
+                    "that came before it.",
+                ),
+                (base, "The base network is right; G's two matrices are missing."),
+                (
+                    base + T * K,
+                    "G has two matrices, into the bottleneck and out of it.",
+                ),
+                (
+                    base + T * T,
+                    "T² is what one square matrix V would need; G goes through a "
+                    "bottleneck of K units.",
+                ),
+                (
+                    hidden + H * T + 2 * T * K,
+                    "The hidden layers are right; the head sees all features.",
+                ),
+            ],
+            f"Wrong for {L} hidden layers: count them one by one; how many inputs has "
+            "each, how many units?",
+        )
 
 
 CHECKERS = {

@@ -12,6 +12,8 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from IPython.display import HTML
 
+from lsmtl._checks import one_of
+
 INK = "#010203"  # stands for the page's own text colour until a figure is shown
 
 # One colour a method through the whole book; each has a contrast of at least 3
@@ -81,7 +83,9 @@ def figure(fig, alt, caption="", badge=""):
 
 def drawing(name, alt, caption=""):
     """Show one of the book's own drawings (`lsmtl/lab/drawings/<name>.svg`)."""
-    path = Path(__file__).parent / "drawings" / f"{name}.svg"
+    folder = Path(__file__).parent / "drawings"
+    one_of("drawing", name, sorted(path.stem for path in folder.glob("*.svg")))
+    path = folder / f"{name}.svg"
     return _figure(path.read_text("utf-8"), alt, caption, "")
 
 

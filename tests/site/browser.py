@@ -77,6 +77,7 @@ def visit(context, origin, page):
             troubles.append(f"console: {message.text} {message.location['url']}")
 
     tab = context.new_page()
+    tab.set_default_timeout(120_000)  # a busy machine is slow, not broken
     tab.on("console", listen)
     tab.on("pageerror", lambda error: troubles.append(f"script: {error}"))
     tab.route("**/*", check)
