@@ -27,7 +27,9 @@ def _layer(inputs, units, dropout):
 class _Network(nn.Module):
     """What MLP and DenseNet share: checks, initialisation, the linear head."""
 
-    def __init__(self, landmarks, targets, hidden, dropout, head):
+    def __init__(
+        self, landmarks, targets, hidden=(3000, 3000), dropout=0.1, head="xavier"
+    ):
         super().__init__()
         self.landmarks = whole("landmarks", landmarks)
         self.targets = whole("targets", targets)
@@ -86,11 +88,6 @@ class MLP(_Network):
     torch.Size([4, 50])
     """
 
-    def __init__(
-        self, landmarks, targets, hidden=(3000, 3000), dropout=0.1, head="xavier"
-    ):
-        super().__init__(landmarks, targets, hidden, dropout, head)
-
     @staticmethod
     def _width(width, units):
         return units
@@ -125,11 +122,6 @@ class DenseNet(_Network):
     >>> network.features(torch.zeros(4, 20)).shape      # w = D + 2H
     torch.Size([4, 36])
     """
-
-    def __init__(
-        self, landmarks, targets, hidden=(3000, 3000), dropout=0.1, head="xavier"
-    ):
-        super().__init__(landmarks, targets, hidden, dropout, head)
 
     @staticmethod
     def _width(width, units):

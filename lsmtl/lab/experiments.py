@@ -246,6 +246,13 @@ def thin(adata, targets):
     return adata[:, np.union1d(np.flatnonzero(role == "landmark"), kept)]
 
 
+FULL = {
+    "targets": None,
+    "starts": [(head, lr) for head in ("xavier", "zero") for lr in (1e-3, 1e-4)],
+    "strengths": [0.03, 0.1, 0.3, 1.0],
+    "seeds": 3,
+}
+
 MASKED_LOW_RANK = Experiment(
     name="masked-low-rank",
     recipe_version=2,  # 2: G draws from a stream of its own, Adam is fused
@@ -260,24 +267,8 @@ MASKED_LOW_RANK = Experiment(
             "strengths": [0.1, 0.3, 1.0],
             "seeds": 2,
         },
-        "laptop": {
-            "targets": None,
-            "hidden": [300, 300],
-            "epochs": 100,
-            "rank": 300,
-            "starts": [(h, lr) for h in ("xavier", "zero") for lr in (1e-3, 1e-4)],
-            "strengths": [0.03, 0.1, 0.3, 1.0],
-            "seeds": 3,
-        },
-        "gpu": {
-            "targets": None,
-            "hidden": [3000, 3000],
-            "epochs": 500,
-            "rank": 1000,
-            "starts": [(h, lr) for h in ("xavier", "zero") for lr in (1e-3, 1e-4)],
-            "strengths": [0.03, 0.1, 0.3, 1.0],
-            "seeds": 3,
-        },
+        "laptop": FULL | {"hidden": [300, 300], "epochs": 100, "rank": 300},
+        "gpu": FULL | {"hidden": [3000, 3000], "epochs": 500, "rank": 1000},
     },
     runs=_masked_low_rank_runs,
     measure=_masked_low_rank_measure,
