@@ -6,12 +6,12 @@ from lsmtl.lab.experiments import MASKED_LOW_RANK, results
 from lsmtl.lab.notebooks import ROOT
 from lsmtl.lab.show import COLOURS, INK
 
-ROWS = {  # label → method, start of the head, colour
-    "DenseNet, random start (the paper's)": ("DenseNet", "xavier"),
-    "… with G (Deep-LSMTL)": ("Deep-LSMTL", "xavier"),
+ROWS = {  # label → method, start of the head
+    "DenseNet, random start": ("DenseNet", "xavier"),
+    "the same with G": ("Deep-LSMTL", "xavier"),
     "ridge regression": ("ridge", None),
-    "DenseNet, head started at zero": ("DenseNet", "zero"),
-    "… with G (Deep-LSMTL) ": ("Deep-LSMTL", "zero"),
+    "DenseNet, zero start": ("DenseNet", "zero"),
+    "the same with G ": ("Deep-LSMTL", "zero"),
 }
 
 
@@ -30,7 +30,7 @@ def draw(runs, path, ink, ground):
     """Draw one row a method: mean over seeds, and every seed as a dot."""
     inked = {k: ink for k, v in plt.rcParams.items() if isinstance(v, str) and v == INK}
     with plt.rc_context(inked):
-        fig, axis = plt.subplots(figsize=(7, 2.8))
+        fig, axis = plt.subplots(figsize=(5.2, 2.8))
         for label, (method, head) in reversed(ROWS.items()):
             seeds = tuned(runs, method, head)
             axis.plot(seeds, [label] * len(seeds), ".", color=ink, alpha=0.6, ms=5)
@@ -40,9 +40,10 @@ def draw(runs, path, ink, ground):
         axis.text(guess, 4.5, "training mean ", ha="right", alpha=0.8)
         axis.grid(axis="y", color=ink, alpha=0.15, lw=0.7)
         axis.set_axisbelow(True)
-        axis.set_xlabel("test MAE (lower is better): mean and three seeds")
+        axis.locator_params(axis="x", nbins=5)
+        axis.set_xlabel("test MAE (lower is better)")
         axis.set_title("laptop · breast, 6,372 genes", loc="left", fontsize=9)
-        fig.savefig(path, dpi=150, facecolor=ground)
+        fig.savefig(path, dpi=200, facecolor=ground)
         plt.close(fig)
 
 
