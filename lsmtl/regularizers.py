@@ -112,5 +112,8 @@ class MaskedLowRank(nn.Module):
         error = ((1 - mask) * (predictions - rebuilt)).square().sum()
         if self.reduction == "mean":
             error = error / (len(predictions) * self.hidden)
-        size = self.V1.weight.abs().sum() + self.V2.weight.abs().sum()
-        return self.strength * error + self.sparsity * size
+        penalty = self.strength * error
+        if self.sparsity:  # else a pass over all weights of G for nothing
+            size = self.V1.weight.abs().sum() + self.V2.weight.abs().sum()
+            penalty = penalty + self.sparsity * size
+        return penalty

@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from lsmtl.lab.experiments import MASKED_LOW_RANK, results
+from lsmtl.lab.experiments import MASKED_LOW_RANK, results, tuned
 from lsmtl.lab.notebooks import ROOT
 from lsmtl.lab.show import COLOURS, INK
 
@@ -15,27 +15,16 @@ ROWS = {  # label → method, start of the head
 }
 
 
-def tuned(runs, method, head):
-    """Test MAE of each seed, learning rate and λ chosen on the validation samples."""
-    mine = runs[runs["method"] == method]
-    if head:
-        mine = mine[mine["head"] == head]
-        settings = mine.groupby(["lr", "strength"], dropna=False)
-        validation = settings["validation_mae"].transform("mean")
-        mine = mine[validation == validation.min()]
-    return mine["mae"]
-
-
 def draw(runs, path, ink, ground):
     """Draw one row a method: mean over seeds, and every seed as a dot."""
     inked = {k: ink for k, v in plt.rcParams.items() if isinstance(v, str) and v == INK}
     with plt.rc_context(inked):
         fig, axis = plt.subplots(figsize=(5.2, 2.8))
         for label, (method, head) in reversed(ROWS.items()):
-            seeds = tuned(runs, method, head)
+            seeds = tuned(runs, method, head)["mae"]
             axis.plot(seeds, [label] * len(seeds), ".", color=ink, alpha=0.6, ms=5)
             axis.plot(seeds.mean(), label, "D", color=COLOURS[method], ms=8)
-        guess = tuned(runs, "training mean", None).mean()
+        guess = tuned(runs, "training mean")["mae"].mean()
         axis.axvline(guess, color=COLOURS["training mean"], ls="--")
         axis.text(guess, 4.5, "training mean ", ha="right", alpha=0.8)
         axis.grid(axis="y", color=ink, alpha=0.15, lw=0.7)

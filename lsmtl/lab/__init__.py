@@ -5,6 +5,9 @@ for its reader and should not wait for PyTorch.
 """
 
 import importlib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]  # of the checkout
 
 _HOME = {
     "COLOURS": "show",
@@ -19,6 +22,7 @@ _HOME = {
     "say": "show",
     "start": "chapter",
     "table": "show",
+    "tuned": "experiments",
     "unit": "paper",
     "word": "paper",
 }

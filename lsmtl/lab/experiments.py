@@ -84,7 +84,8 @@ def results(experiment, preset, dataset, missing="run", seed=0):
     rows = []
     landmarks = int((adata.var["role"] == "landmark").sum())
     runs = list(experiment.runs(experiment.sizes[preset], landmarks))
-    for run in tqdm(runs, desc=f"{experiment.name}, {preset}, {dataset}", unit="run"):
+    name = f"{experiment.name}, {preset}, {dataset}"
+    for run in tqdm(runs, desc=name, unit="run", disable=missing == "show"):
         record = fixed | {
             "method": run.method,
             "configuration": run.configuration | {"group": group},
@@ -102,6 +103,23 @@ def results(experiment, preset, dataset, missing="run", seed=0):
             | measured
         )
     return pd.DataFrame(rows)
+
+
+def tuned(runs, method, head=None):
+    """Runs of a method, learning rate and λ chosen by validation MAE over the seeds.
+
+    Args:
+        runs: the table that `results` gives.
+        method: `"DenseNet"`, `"Deep-LSMTL"`, or one that has nothing to choose.
+        head: how the networks' head starts; None for methods without one.
+    """
+    mine = runs[runs["method"] == method]
+    if head is None:
+        return mine
+    mine = mine[mine["head"] == head]
+    settings = mine.groupby(["lr", "strength"], dropna=False)["validation_mae"]
+    validation = settings.transform("mean")
+    return mine[validation == validation.min()]
 
 
 def _make(experiment, record, adata, device, preset, dataset):

@@ -6,12 +6,11 @@ import itertools
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import jupytext
 import nbformat
 
-ROOT = Path(__file__).parents[2]
+from lsmtl.lab import ROOT
 
 
 class Reader:

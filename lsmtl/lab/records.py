@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-ROOT = Path(__file__).parents[2]
+from lsmtl.lab import ROOT
+
 COMMITTED = ROOT / "book" / "records"
 KEY = ("experiment", "method", "configuration", "data", "seed", "recipe_version")
 
