@@ -85,7 +85,8 @@ def results(experiment, preset, dataset, missing="run", seed=0):
     landmarks = int((adata.var["role"] == "landmark").sum())
     runs = list(experiment.runs(experiment.sizes[preset], landmarks))
     name = f"{experiment.name}, {preset}, {dataset}"
-    for run in tqdm(runs, desc=name, unit="run", disable=missing == "show"):
+    # an explicit disable=False would overrule TQDM_DISABLE
+    for run in tqdm(runs, desc=name, unit="run") if missing == "run" else runs:
         record = fixed | {
             "method": run.method,
             "configuration": run.configuration | {"group": group},
