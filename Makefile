@@ -8,7 +8,7 @@ READY := .venv/ready
 book test: export TQDM_DISABLE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help book test records clean
+.PHONY: help book test data records clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -33,12 +33,18 @@ book: $(READY)  ## build the book: _build/html/index.html
 # Chapters run in the first pytest, the book shows what they gave, the last one reads it.
 test: export OMP_NUM_THREADS := 1
 test: export LSMTL_PRESET :=
+ifneq ($(wildcard ../shared/data/cache),)  # the on-demand files, where they lie beside
+test: export LSMTL_DATA ?= $(abspath ../shared/data/cache)
+endif
 test: $(READY)  ## check style, package, chapters, book and pages
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/site
 	$(BUILD)
 	$(BIN)/pytest tests/site
+
+data: $(READY)  ## download the on-demand datasets, or tell what is missing
+	$(BIN)/python -m lsmtl.data
 
 records: $(READY)  ## make the run records that are missing (PRESET=laptop)
 	LSMTL_RECORDS=book/records $(BIN)/python -m lsmtl.lab --preset $(PRESET)

@@ -7,11 +7,20 @@ except ImportError:
     class tqdm:
         """As much of tqdm as the loops here use, without a display."""
 
-        def __init__(self, iterable, **_):
+        def __init__(self, iterable=(), **_):
             self.iterable = iterable
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            """Close nothing."""
 
         def __iter__(self):
             return iter(self.iterable)
+
+        def update(self, _):
+            """Show nothing."""
 
         def set_postfix_str(self, _):
             """Show nothing."""

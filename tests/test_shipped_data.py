@@ -16,11 +16,13 @@ SHAPES = {  # samples, landmarks, targets
     "breast": (397, 734, 6372),
     "endometrial": (115, 945, 23015),
     "ecoli": (278, 191, 3732),
+    "bladder": (57, 978, 21305),
 }
 HASHES = {
     "breast": "0161c82bd057a3b1d1b545a39b908daf3398cf0e233d03ca70870503bac6d02a",
     "endometrial": "5b42ee47e747aa623d21a3fd5bfe32172f58c4850cd59c4f2bee5eec837b3f10",
     "ecoli": "e0daf6602dcfe9256982d057869e86057375b146fb2fb5ea4cc4ea25f7e6e859",
+    "bladder": "a20d0b844e15734c9065af6a93a3db16282babc03920fcad498732d047239a86",
 }
 SOURCE = {
     *("title", "package", "version", "member", "sha256", "licence", "accession"),

@@ -1,11 +1,14 @@
 """Expression data: load a set, split it, standardise it without leaks.
 
 `load(name)` gives an AnnData (samples × genes, `var["role"]` says landmark or
-target); `split`, `leave_one_out` and `transfer` make training, validation and test
-profiles of it. There is no other way from a matrix to a network.
+target), shipped with the code or made once from downloaded files. `preprocess` has
+the steps between raw values and such a matrix. `split`, `leave_one_out` and `transfer`
+make training, validation and test profiles of it. There is no other way from a matrix
+to a network.
 """
 
 from lsmtl.data.datasets import fingerprint, load, names
+from lsmtl.data.gct import read_gct
 from lsmtl.data.splits import Profiles, Splits, leave_one_out, split, transfer
 
 __all__ = [
@@ -15,6 +18,7 @@ __all__ = [
     "leave_one_out",
     "load",
     "names",
+    "read_gct",
     "split",
     "transfer",
 ]

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from lsmtl._checks import one_of
+from lsmtl.data import companions, on_demand
+from lsmtl.data.preprocess import dense
 
 SHIPPED = Path(__file__).parent / "shipped"
 ROLES = ("landmark", "target")
@@ -14,14 +16,18 @@ ROLES = ("landmark", "target")
 def names():
     """The names that `load` knows, in alphabetical order.
 
-    >>> names()
-    ['breast', 'ecoli', 'endometrial']
+    >>> [name for name in names() if name.startswith("e")]
+    ['ecoli', 'endometrial', 'exam']
     """
-    return sorted(path.stem for path in SHIPPED.glob("*.h5ad"))
+    shipped = [path.stem for path in SHIPPED.glob("*.h5ad")]
+    return sorted([*shipped, *on_demand.MAKERS, *companions.READERS])
 
 
 def load(name, landmarks=None):
-    """A set of expression profiles as AnnData, samples × genes.
+    """A dataset; expression profiles as AnnData, samples × genes.
+
+    Shipped sets come with the code. The files of the others are downloaded once, into
+    the folder that `$LSMTL_DATA` names or else the user's cache.
 
     Args:
         name: one of `names()`, or the path of an `.h5ad` file.
@@ -33,9 +39,13 @@ def load(name, landmarks=None):
         of `"landmark"` or `"target"`, sample labels in `obs`, and where it comes
         from in `uns["source"]`. Where `uns["within"]` names an obs column, values
         can be compared only within it (platforms differ), and splits standardise
-        each of its groups by itself.
+        each of its groups by itself; where `uns["normalize"]` is `"quantile"`, splits
+        first map every sample onto the quantiles of the training samples. The
+        companions' sets are tables with the columns `task` and `y` (`exam`,
+        `school`, `mhc`) and `HistoneMarks` (`deepdiff`, `deepdiff-full`).
 
     Raises:
+        FileNotFoundError: a file is missing and can't be downloaded.
         ValueError: there is no such set or file, or its content can't be used
             (no role, no landmark, NaN, gene names that occur twice, …).
 
@@ -48,7 +58,14 @@ def load(name, landmarks=None):
     path = Path(str(name))
     if path.suffix != ".h5ad":
         one_of("dataset", str(name), [*names(), "the path of an .h5ad file"])
-        path = SHIPPED / f"{name}.h5ad"
+        if name in companions.READERS:
+            if landmarks is not None:
+                raise ValueError(f"{name} has no landmarks, got {landmarks!r}")
+            return companions.READERS[name]()
+        if name in on_demand.MAKERS:
+            path = on_demand.converted(name)
+        else:
+            path = SHIPPED / f"{name}.h5ad"
     elif not path.is_file():
         raise ValueError(
             f"no file {str(path)!r}; datasets by name: {', '.join(names())}"
@@ -114,13 +131,6 @@ def validate(adata):
         )
 
 
-def dense(adata):
-    """X as a float32 array; values too large for it become infinite."""
-    values = adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X
-    with np.errstate(over="ignore"):
-        return np.asarray(values, dtype=np.float32)
-
-
 def fingerprint(adata, group=None):
     """SHA-256 of what a result depends on: values, genes, roles, samples, platforms.
 
@@ -132,6 +142,7 @@ def fingerprint(adata, group=None):
         64 hexadecimal digits, the same whatever file format the data came from.
     """
     digest = hashlib.sha256(np.ascontiguousarray(adata.X, dtype=np.float32).tobytes())
+    digest.update(adata.uns.get("normalize", "").encode())
     columns = [c for c in (adata.uns.get("within"), group) if c is not None]
     parts = [adata.var_names, adata.var["role"], adata.obs_names]
     for labels in parts + [adata.obs[column] for column in columns]:

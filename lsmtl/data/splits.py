@@ -4,6 +4,9 @@ One rule scales everything: a gene's mean and deviation come from the training r
 taken separately within each platform where `uns["within"]` says that platforms
 differ. A platform without a training row is held out: its inputs are scaled by its
 own inputs, and its targets by their own statistics, for scoring only.
+
+Before that, where `uns["normalize"]` is `"quantile"`, every sample is mapped onto the
+mean quantiles of the training rows.
 """
 
 from dataclasses import dataclass
@@ -11,8 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lsmtl._checks import finite, natural
-from lsmtl.data.datasets import dense, validate
+from lsmtl._checks import finite, natural, one_of
+from lsmtl.data.datasets import validate
+from lsmtl.data.preprocess import (
+    add_absent,
+    common_genes,
+    quantile_normalize,
+    reference_quantiles,
+    standardize,
+    statistics,
+)
 
 FEWEST = 10  # samples; statistics of fewer mean nothing
 
@@ -142,20 +153,28 @@ def _each_left_out(adata, labels, units, seed, validation, kept):
         yield str(unit), _splits(adata, part)
 
 
-def transfer(train, validation, test):
+def transfer(train, validation, test, absent="drop"):
     """Train on one platform, choose on a second, test on a third.
+
+    Where `uns["normalize"]` of `train` is `"quantile"`, the samples of all three are
+    mapped onto the mean quantiles of the training samples.
 
     Args:
         train, validation, test: AnnData with `var["role"]`; the genes that all three
             have are used, in the order of `train`.
+        absent: what becomes of landmarks that a platform lacks: `"drop"` leaves them
+            out for all three, `"zero"` keeps those of `train` and fills them with 0,
+            their mean, where they are absent.
 
     Returns:
         `Splits`; validation and test are scaled like held-out platforms.
 
     Raises:
         ValueError: a matrix can't be used, no landmark or no target is common to all
-            three, or a common gene is a landmark here and a target there.
+            three, a common gene is a landmark here and a target there, or `absent`
+            is another word.
     """
+    one_of("absent", absent, ("drop", "zero"))
     parts = {"train": train, "validation": validation, "test": test}
     for name, adata in parts.items():
         try:
@@ -164,11 +183,7 @@ def transfer(train, validation, test):
             raise ValueError(f"{name}: {error}") from None
         if not adata.n_obs:
             raise ValueError(f"{name} has no samples")
-    genes = [
-        gene
-        for gene in train.var_names
-        if gene in validation.var_names and gene in test.var_names
-    ]
+    genes = common_genes(*parts.values())
     roles = {k: a.var["role"].astype(str).reindex(genes) for k, a in parts.items()}
     for name in ("validation", "test"):
         differ = roles["train"].index[roles["train"] != roles[name]]
@@ -180,13 +195,24 @@ def transfer(train, validation, test):
     for role in ("landmark", "target"):
         if not (roles["train"] == role).any():
             raise ValueError(f"train, validation and test have no {role} in common")
-    values = [dense(a[:, genes]) for a in parts.values()]
-    part = np.repeat([0, 1, 2], [len(v) for v in values])
-    within = np.concatenate(
-        [[f"{name}/{w}" for w in _within(a)] for name, a in parts.items()]
-    )
-    samples = np.concatenate([a.obs_names.to_numpy(str) for a in parts.values()])
-    return _standardized(np.concatenate(values), part, within, roles["train"], samples)
+    kept = roles["train"]
+    if absent == "zero":
+        every = train.var["role"].astype(str)
+        kept = every[(every == "landmark") | every.index.isin(genes)]
+    parts = {n: a[:, kept.index.intersection(a.var_names)] for n, a in parts.items()}
+    if _quantile(train):
+        reference = reference_quantiles(parts["train"])
+        for name, adata in parts.items():  # validation and test as D-GEX maps them
+            ties = "mean" if name == "train" else "unique"
+            parts[name] = quantile_normalize(adata, reference, ties)
+    if absent == "zero":
+        parts = {n: add_absent(a, kept.index) for n, a in parts.items()}
+    scaled = [
+        _scaled(adata, np.zeros(adata.n_obs, int), f"{name}/")
+        for name, adata in parts.items()
+    ]
+    samples = [adata.obs_names for adata in parts.values()]
+    return _profiles(scaled, samples, kept)
 
 
 def _check(adata):
@@ -217,36 +243,49 @@ def _within(adata):
     return np.full(adata.n_obs, "all") if name is None else _column(adata, name)
 
 
+def _quantile(adata):
+    """Whether samples are to be mapped onto common quantiles."""
+    how = adata.uns.get("normalize")
+    return how is not None and one_of('uns["normalize"]', how, ("quantile",)) == how
+
+
 def _splits(adata, part):
-    roles = adata.var["role"].astype(str)
-    samples = adata.obs_names.to_numpy(str)
-    return _standardized(dense(adata), part, _within(adata), roles, samples)
-
-
-def _standardized(values, part, within, roles, samples):
     """Apply the module's rule; `part` says 0 training, 1 validation, 2 test."""
-    scaled = np.empty_like(values)
+    if _quantile(adata):
+        adata = quantile_normalize(adata, reference_quantiles(adata[part == 0]))
+    scaled = _scaled(adata, part)
+    rows = [part == k for k in range(3)]
+    samples = [adata.obs_names[r] for r in rows]
+    return _profiles([scaled[r] for r in rows], samples, adata.var["role"].astype(str))
+
+
+def _scaled(adata, part, prefix=""):
+    """X standardised within each platform; `prefix` goes before names in errors."""
+    within = _within(adata)
+    scaled = np.empty(adata.shape, dtype=np.float32)
     for label in np.unique(within):
         rows = within == label
         training = rows & (part == 0)
         reference = training if training.any() else rows
         if reference.sum() < 2:
             raise ValueError(
-                f"{str(label)!r} has 1 sample to take means and deviations from; at "
-                "least 2 are needed"
+                f"{prefix + label!r} has 1 sample to take means and deviations from; "
+                "at least 2 are needed"
             )
-        mean = values[reference].mean(0, dtype=np.float64)
-        deviation = values[reference].std(0, dtype=np.float64)
-        deviation[deviation == 0] = 1  # a constant gene stays at 0
-        scaled[rows] = (values[rows] - mean) / deviation
+        scaled[rows] = standardize(adata[rows], *statistics(adata[reference])).X
+    return scaled
+
+
+def _profiles(values, samples, roles):
+    """`Splits` of the training, validation and test values, (n, genes) each."""
     landmark = (roles == "landmark").to_numpy()
     profiles = [
         Profiles(
-            torch.from_numpy(scaled[np.ix_(part == k, landmark)]),
-            torch.from_numpy(scaled[np.ix_(part == k, ~landmark)]),
-            tuple(samples[part == k]),
+            torch.from_numpy(v[:, landmark]),
+            torch.from_numpy(v[:, ~landmark]),
+            tuple(map(str, names)),
         )
-        for k in range(3)
+        for v, names in zip(values, samples, strict=True)
     ]
     genes = roles.index.astype(str)
     return Splits(*profiles, tuple(genes[landmark]), tuple(genes[~landmark]))
