@@ -34,6 +34,18 @@ def standardise(values, training, cohort, of="training", pooled=False, safe=True
     return out
 
 
+def q_at(rank, top, reference):
+    return np.interp(rank / top, np.linspace(0, 1, len(reference)), reference)
+
+
+def neighbours(values, mutual=True):
+    r = np.corrcoef(values)
+    np.fill_diagonal(r, -2)
+    j = r.argmax(1)
+    pairs = enumerate(map(int, j))
+    return sorted({(min(p), max(p)) for p in pairs if not mutual or j[p[1]] == p[0]})
+
+
 WRONG = {  # name → pairs of a wrong answer and a word of the hint
     "transcriptome.1": [
         (lambda p, t: np.corrcoef(p, t)[0, 1] if p.std() else 0.0, "Pearson"),
@@ -62,6 +74,36 @@ WRONG = {  # name → pairs of a wrong answer and a word of the hint
         (lambda r: np.sqrt(1 - r**2), "deviation of y"),
         (lambda r: np.sqrt(2 / np.pi) * (1 - r**2), "root"),
         (lambda r: np.sqrt(2 / np.pi) * (1 - r), "share of the variance"),
+    ],
+    "raw-to-tensors.1": [
+        (lambda s, q: q_at(s.argsort().argsort(), len(s) - 1, q), "rank the unique"),
+        (
+            lambda s, q: q_at(
+                np.unique(s, return_inverse=True)[1], len(np.unique(s)), q
+            ),
+            "k - 1",
+        ),
+        (lambda s, q: np.searchsorted(np.sort(s), s) * 0.0, "9"),
+        (
+            lambda s, q: q_at(np.searchsorted(np.sort(s), s), len(s) - 1, q),
+            "count them once",
+        ),
+    ],
+    "raw-to-tensors.2": [
+        (lambda v: neighbours(v - v.mean(0), mutual=False), "one-sided"),
+        (lambda v: neighbours(v), "mean off"),
+        (lambda v: [(i, i) for i in range(len(v))], "its own neighbour"),
+        (lambda v: [(j, i) for i, j in neighbours(v - v.mean(0))], "lower number"),
+        (lambda v: len(v), "pairs"),
+    ],
+    "raw-to-tensors.3": [
+        (lambda c, m: np.log2(1e6 * c / c.sum(1, keepdims=True) + 1), "all genes"),
+        (lambda c, m: 1e6 * c / c[:, m].sum(1, keepdims=True), "logarithm is missing"),
+        (
+            lambda c, m: np.log(1e6 * c / c[:, m].sum(1, keepdims=True) + 1),
+            "natural",
+        ),
+        (lambda c, m: np.log2(1e6 * c / c[:, m].sum() + 1), "its own library"),
     ],
     "masked-low-rank.1": [
         (lambda V1, V2, f, m: leaky(((1 - m) * f) @ V1.T) @ V2.T, "wrong way round"),

@@ -16,6 +16,7 @@ from lsmtl.lab.experiments import (
     ALPHAS,
     EXPERIMENTS,
     MASKED_LOW_RANK,
+    RAW_TO_TENSORS,
     TRANSCRIPTOME,
     Experiment,
     Run,
@@ -442,3 +443,45 @@ def test_the_book_has_every_record_of_preset_laptop(name, tmp_path, monkeypatch)
     for chosen in EXPERIMENTS[name].datasets:
         table = results(EXPERIMENTS[name], "laptop", chosen, missing="show")
         assert table["done"].all()
+
+
+# --- From raw files to tensors --------------------------------------------------
+
+
+def leak(rule, method="ridge", adata=None, seed=0):
+    run = Run(method, {"group": "donor", "targets": None, "rule": rule}, seed)
+    return RAW_TO_TENSORS.measure(toy() if adata is None else adata, run, "cpu")["mae"]
+
+
+def test_honest_is_the_split_of_the_book():
+    splits = data.split(toy(), 0, "donor")
+    expected = scores(ridge_prediction(splits), splits.test.y)["mae"]
+    assert leak("honest") == pytest.approx(expected, abs=2e-6)
+    mean = splits.test.y.abs().mean().item()
+    assert leak("honest", "training mean") == pytest.approx(mean, abs=1e-5)
+
+
+def test_platforms_on_one_scale_pass_for_skill():
+    adata = toy()
+    platform = np.arange(adata.n_obs) % 2
+    adata.obs["platform"] = platform.astype(str)
+    adata.uns["within"] = "platform"
+    adata.X = adata.X + 100 * platform[:, None].astype(np.float32)
+    assert leak("one scale", "cohort mean", adata) < 0.2
+    assert leak("honest", "cohort mean", adata) > 0.5
+
+
+def test_twins_across_the_split_pass_for_skill():
+    adata = toy()
+    adata.X = np.repeat(adata.X[::2], 2, axis=0)
+    adata.obs["donor"] = [f"pair{i // 2}" for i in range(adata.n_obs)]
+    seeds = range(4)
+    honest = np.mean([leak("honest", "cohort mean", adata, s) for s in seeds])
+    assert np.mean([leak("no groups", "cohort mean", adata, s) for s in seeds]) < honest
+
+
+def test_statistics_of_all_samples_are_those_of_all_samples():
+    adata = toy()
+    z = (adata.X - adata.X.mean(0)) / adata.X.std(0)
+    found = experiments._scaled_by_all(adata).X
+    np.testing.assert_allclose(found, z, atol=1e-4)

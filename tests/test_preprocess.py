@@ -481,6 +481,13 @@ def test_normalisation_keeps_the_order_within_a_sample(seed, length):
         assert after.max() == np.float32(ladder(length)[-1])
 
 
+def test_ties_share_their_mean_rank_unless_told_otherwise():
+    found = quantile_normalize(matrix([[0, 0, 0, 7, 9]]), [1, 2, 4, 8, 16])
+    assert found.X.tolist() == [[2, 2, 2, 8, 16]]
+    with pytest.raises(ValueError, match=r"ties must be one of mean, unique.*'max'"):
+        quantile_normalize(random(), REFERENCE, ties="max")
+
+
 @quick
 @given(seeds, st.integers(2, 30))
 def test_normalising_twice_changes_nothing(seed, length):

@@ -240,9 +240,9 @@ def quantile_normalize(adata, reference, ties="mean"):
         AnnData like `adata`, with `obs`, `var` and `uns` kept.
 
     Raises:
-        ValueError: the reference is not 1-D, finite, ascending and of length 2 or
-            more, a sample has one value only, there are no samples, or a value is not
-            finite.
+        ValueError: `ties` is another word, the reference is not 1-D, finite,
+            ascending and of length 2 or more, a sample has one value only, there are
+            no samples, or a value is not finite.
 
     >>> import anndata
     >>> profile = anndata.AnnData(np.float32([[0, 0, 0, 7, 9]]))

@@ -324,7 +324,117 @@ def _weights(ask):
         )
 
 
+def _quantiles(ask):
+    rng = np.random.default_rng(0)
+    sample, reference = (
+        rng.integers(0, 6, 12).astype(float),
+        np.sort(rng.normal(size=9)),
+    )
+    steps, dense = np.unique(sample, return_inverse=True)
+    count = np.bincount(dense)
+    mean_rank = (np.cumsum(count) - (count + 1) / 2)[dense]
+    first = (np.cumsum(count) - count)[dense]
+
+    def at(rank, top):
+        return np.interp(rank / top, np.linspace(0, 1, len(reference)), reference)
+
+    _expect(
+        ask(sample.copy(), reference.copy()),
+        at(dense, len(steps) - 1),
+        [
+            (
+                at(sample.argsort().argsort(), len(sample) - 1),
+                "Equal values get different results: rank the unique values.",
+            ),
+            (
+                at(mean_rank, len(sample) - 1),
+                "Those are mean ranks among all values; here unique values are ranked.",
+            ),
+            (
+                at(first, len(sample) - 1),
+                "Equal values count several times in your ranks; count them once.",
+            ),
+            (
+                at(dense, len(steps)),
+                "The highest value should become the last of the reference: divide "
+                "by k - 1.",
+            ),
+        ],
+        "Not the reference at r / (k - 1) of its length for a sample of 12 values and "
+        "a reference of 9.",
+    )
+
+
+def _twins(ask):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(9, 40)) + 30 * rng.normal(size=40)
+    values[6] = values[1] + 0.1 * rng.normal(size=40)
+    values[8] = values[1] + 0.5 * rng.normal(size=40)  # nearest to 1, but 1's is 6
+
+    def nearest(x):
+        r = np.corrcoef(x)
+        np.fill_diagonal(r, -2)
+        return r.argmax(1)
+
+    def mutual(j):
+        return {(i, int(k)) for i, k in enumerate(j) if i < k and j[k] == i}
+
+    got = ask(values.copy())
+    if got is None:
+        raise Wrong("Your function returns None: is the return missing?")
+    try:
+        pairs = [tuple(int(k) for k in pair) for pair in got]
+    except (TypeError, ValueError):
+        raise Wrong(f"A list of pairs (i, j) is needed, yours is {got!r}.") from None
+    centred = nearest(values - values.mean(0))
+    want = mutual(centred)
+    if any(i == j for i, j in pairs):
+        raise Wrong("A sample is not its own neighbour.")
+    if any(i > j for i, j in pairs) or len(set(pairs)) < len(pairs):
+        raise Wrong("Name each pair once, the lower number first.")
+    if set(pairs) == want:
+        return
+    if set(pairs) >= {(min(i, int(j)), max(i, int(j))) for i, j in enumerate(centred)}:
+        raise Wrong("Some of your pairs are one-sided: both must be nearest.")
+    if set(pairs) == mutual(nearest(values)):
+        raise Wrong("Take each gene's mean off first: it makes all samples alike.")
+    raise Wrong(f"Found {sorted(set(pairs))} among nine samples; not the right pairs.")
+
+
+def _log_cpm(ask):
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 500, (4, 6)).astype(float)
+    landmark = np.array([True, False, True, True, False, False])
+
+    def cpm(library):
+        return 1e6 * counts / library
+
+    right = cpm(counts[:, landmark].sum(1, keepdims=True))
+    whole = cpm(counts.sum(1, keepdims=True))
+    _expect(
+        ask(counts.copy(), landmark.copy()),
+        np.log2(right + 1),
+        [
+            (
+                np.log2(whole + 1),
+                "Your library size sums all genes, so every landmark tells of the "
+                "targets.",
+            ),
+            (right, "The logarithm is missing."),
+            (np.log(right + 1), "That is the natural logarithm; take log2."),
+            (
+                np.log2(cpm(counts[:, landmark].sum(0).sum()) + 1),
+                "Each sample needs its own library size.",
+            ),
+        ],
+        "Not log2 of counts per million landmark counts + 1, for four samples.",
+    )
+
+
 CHECKERS = {
+    "raw-to-tensors.1": _quantiles,
+    "raw-to-tensors.2": _twins,
+    "raw-to-tensors.3": _log_cpm,
     "transcriptome.1": _concordance,
     "transcriptome.2": _standardize,
     "transcriptome.3": _expected_mae,
