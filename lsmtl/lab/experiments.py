@@ -7,7 +7,7 @@ the experiment's `recipe_version`, so that old records no longer count.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -233,10 +233,10 @@ def _raw_to_tensors_measure(adata, run, device):
     cohort = adata.obs[label].astype(str)
     if c["rule"] == "one scale":
         adata = _without_platforms(adata)
-    if c["rule"] == "all statistics":
-        adata = _scaled_by_all(adata)
     group = None if c["rule"] == "no groups" else c["group"]
     splits = data.split(adata, run.seed, group)
+    if c["rule"] == "all statistics":
+        splits = _scaled_by_all(adata, splits)
     train, validation, test = splits.train, splits.validation, splits.test
     if run.method == "ridge":
         parts = [v.numpy() for v in (train.x, train.y, validation.x, validation.y)]
@@ -257,18 +257,23 @@ def _without_platforms(adata):
     return adata
 
 
-def _scaled_by_all(adata):
-    """Standardised by all samples, those of the later test set among them."""
+def _scaled_by_all(adata, splits):
+    """`splits` standardised by all samples, those of the test set among them."""
     label = adata.uns.get("within")
-    adata = _without_platforms(adata)
-    within = "all" if label is None else adata.obs[label].astype(str)
-    values = adata.X.copy()
+    within = np.full(adata.n_obs, "") if label is None else adata.obs[label]
+    scaled = np.empty(adata.shape, dtype=np.float32)
     for name in np.unique(within):
-        rows = np.broadcast_to(within == name, adata.n_obs)
-        part = adata[rows]
-        values[rows] = standardize(part, *statistics(part)).X
-    adata.X = values
-    return adata
+        part = adata[within == name]
+        scaled[within == name] = standardize(part, *statistics(part)).X
+    columns = [
+        adata.var_names.get_indexer(g) for g in (splits.landmarks, splits.targets)
+    ]
+    parts = {}
+    for name in ("train", "validation", "test"):
+        rows = adata.obs_names.get_indexer(getattr(splits, name).samples)
+        x, y = (torch.from_numpy(scaled[np.ix_(rows, c)]) for c in columns)
+        parts[name] = replace(getattr(splits, name), x=x, y=y)
+    return replace(splits, **parts)
 
 
 RAW_TO_TENSORS = Experiment(
