@@ -17,7 +17,11 @@ def main():
             continue
         for dataset in experiment.datasets:
             if chosen.dataset in (None, dataset) and chosen.preset in experiment.sizes:
-                table = results(experiment, chosen.preset, dataset)
+                try:
+                    table = results(experiment, chosen.preset, dataset)
+                except FileNotFoundError as error:  # an on-demand set
+                    print(f"{name}, {chosen.preset}, {dataset}: no runs: {error}")
+                    continue
                 print(f"{name}, {chosen.preset}, {dataset}: {len(table)} runs recorded")
 
 

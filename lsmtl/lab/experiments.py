@@ -24,6 +24,10 @@ from lsmtl.training import Recipe, fit, predict
 
 ALPHAS = 10.0 ** np.arange(0, 5.5, 0.5)  # ridge strengths, for standardised x
 
+KNOWN = {  # on-demand set → its landmarks and fingerprint by group, for its records
+    "arrays": (943, "b632a5e7b7574d28ead8939873d8fab2793356aa4a3b33eed1a37c6c0792050d"),
+}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -73,17 +77,23 @@ def results(experiment, preset, dataset, missing="run", seed=0):
     one_of("preset", preset, experiment.sizes)
     one_of("dataset", dataset, experiment.datasets)
     one_of("missing", missing, ("run", "show"))
-    adata = data.load(dataset)
     group = experiment.datasets[dataset]
+    try:
+        adata = data.load(dataset)
+        landmarks = int((adata.var["role"] == "landmark").sum())
+        content = data.fingerprint(adata, group)
+    except FileNotFoundError:
+        if missing == "run" or dataset not in KNOWN:
+            raise
+        landmarks, content = KNOWN[dataset]  # enough to show what is recorded
     device = "cuda" if preset == "gpu" else "cpu"
     known = records.read(experiment.name)
     fixed = {
         "experiment": experiment.name,
         "recipe_version": experiment.recipe_version,
-        "data": data.fingerprint(adata, group),
+        "data": content,
     }
     rows = []
-    landmarks = int((adata.var["role"] == "landmark").sum())
     runs = list(experiment.runs(experiment.sizes[preset], landmarks))
     name = f"{experiment.name}, {preset}, {dataset}"
     # an explicit disable=False would overrule TQDM_DISABLE
@@ -351,7 +361,7 @@ FULL = {
 MASKED_LOW_RANK = Experiment(
     name="masked-low-rank",
     recipe_version=2,  # 2: G draws from a stream of its own, Adam is fused
-    datasets={"breast": "group", "ecoli": "group"},
+    datasets={"breast": "group", "ecoli": "group", "arrays": "group"},
     sizes={
         "ci": {
             "targets": 250,
