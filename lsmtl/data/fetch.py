@@ -7,6 +7,7 @@ import functools
 import hashlib
 import os
 import tempfile
+import warnings
 from pathlib import Path
 
 from lsmtl._checks import one_of
@@ -88,10 +89,15 @@ def available(dataset):
 
 def _cache():
     try:
-        from pooch import os_cache
+        return Path(_pooch().os_cache("lsmtl"))
     except ImportError:  # files that are there can be used without pooch
         return Path.home() / ".cache" / "lsmtl"
-    return Path(os_cache("lsmtl"))
+
+
+def _pooch():
+    with warnings.catch_warnings(action="ignore"):  # tqdm misses ipywidgets
+        import pooch
+    return pooch
 
 
 def _can_write(place):
@@ -123,9 +129,9 @@ def _mismatch(file, row):
 def _download(row, target):
     """Get a file that isn't there: `target` becomes whole and right or isn't made."""
     try:
-        import pooch
         from filelock import FileLock
 
+        pooch = _pooch()
         pooch.get_logger().setLevel("WARNING")
         target.parent.mkdir(parents=True, exist_ok=True)
         get = functools.partial(_stream, row, Path(f"{target}.part"))
