@@ -9,7 +9,6 @@ import pandas as pd
 from lsmtl.data import fetch
 
 MARKS = ("H3K4me1", "H3K4me3", "H3K9me3", "H3K27me3", "H3K36me3")
-PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
@@ -74,24 +73,22 @@ def deepdiff():
 
 def deepdiff_full():
     """Nine cell types with all genes, as `HistoneMarks`."""
-    files = fetch.DATASETS["deepdiff-full"]
-    cells = sorted(file.split(".")[0] for file in files if ".train." in file)
-    return _histone_marks("deepdiff-full", {cell: cell for cell in cells})
+    return _histone_marks("deepdiff-full", {cell: cell for cell in fetch.CELLS})
 
 
 def _histone_marks(name, prefixes):
     signal, reference = {}, None
     for cell, prefix in prefixes.items():
-        found = [_signal(fetch.path(f"{prefix}.{part}.csv")) for part in PARTS]
+        found = [_signal(fetch.path(f"{prefix}.{part}.csv")) for part in fetch.PARTS]
         genes = np.concatenate([genes for genes, _ in found])
         if reference is not None and not np.array_equal(genes, reference):
             raise ValueError(f"{name}: the genes of {cell} differ from the others'")
         reference = genes
         signal[cell] = np.concatenate([values for _, values in found])
-        part = np.repeat(PARTS, [len(values) for _, values in found])
-    tables = [f for f in fetch.DATASETS[name] if f.startswith("E") and ".expr." in f]
+        part = np.repeat(fetch.PARTS, [len(values) for _, values in found])
+    tables = zip(fetch.CELLS, fetch.EXPRESSION, strict=True)
     expression = pd.concat(
-        {f.split(".")[0]: _expression(fetch.path(f)) for f in sorted(tables)}, axis=1
+        {cell: _expression(fetch.path(file)) for cell, file in tables}, axis=1
     )
     return HistoneMarks(signal, expression, reference, part)
 

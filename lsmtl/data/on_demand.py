@@ -17,10 +17,10 @@ from lsmtl.data.gct import read_gct
 from lsmtl.data.preprocess import groups, near_duplicates, probes_to_genes
 
 HERE = Path(__file__).parent
-STUDIES = {  # GEO accession, what the arrays are of
-    "nakayama": ("GSE6481", "soft tissue sarcomas"),
-    "chowdary": ("GSE3726", "breast and colon tumours, each preserved in two ways"),
-    "borovecki": ("GSE1751", "blood, Huntington's disease"),
+STUDIES = {  # GEO accession
+    "nakayama": "GSE6481",  # soft tissue sarcomas
+    "chowdary": "GSE3726",  # breast and colon tumours, each preserved in two ways
+    "borovecki": "GSE1751",  # blood, Huntington's disease
 }
 ALIKE = 0.6  # correlation within a study from which two arrays are near-duplicates
 GTEX_LANDMARKS = 20
@@ -63,7 +63,7 @@ def arrays(files):
     genes = gene_space(files)
     probes = {gene: p.split(",") for gene, p in genes["probes"].items()}
     studies = []
-    for study, (accession, _) in STUDIES.items():
+    for study, accession in STUDIES.items():
         found = _rda(files[f"{study}.RData"])[study]
         signal = found["x"]  # linear, samples × probes
         names = [f"{accession}_{i}" for i in range(1, len(signal) + 1)]
@@ -89,7 +89,7 @@ def arrays(files):
     adata.uns["source"] = {
         "title": "297 human HG-U133A arrays in D-GEX's gene space",
         "licence": "MIT (datamicroarray), Artistic-2.0 (bladderbatch), GPL-2 (D-GEX)",
-        "accession": "; ".join([*(s for s, _ in STUDIES.values()), "GSE3167"]),
+        "accession": "; ".join([*STUDIES.values(), "GSE3167"]),
         "files": "; ".join(files),
         "note": "log2(max(signal, 1)) of three studies and RMA values of the fourth; "
         "a gene is the mean of its probes. Splits map every array onto the quantiles "
