@@ -2,7 +2,8 @@
 
 import matplotlib.pyplot as plt
 
-from lsmtl.lab.experiments import MASKED_LOW_RANK, results, tuned
+from lsmtl.lab.chapters.masked_low_rank import EXPERIMENT
+from lsmtl.lab.experiments import results, tuned
 from lsmtl.lab.notebooks import ROOT
 from lsmtl.lab.show import COLOURS, INK
 
@@ -38,7 +39,7 @@ def draw(runs, path, ink, ground):
 
 def main():
     """Draw it for a light and for a dark page."""
-    runs = results(MASKED_LOW_RANK, "laptop", "breast", missing="show")
+    runs = results(EXPERIMENT, "laptop", "breast", missing="show")
     folder = ROOT / "book" / "_static"
     draw(runs, folder / "result.png", ink="#222222", ground="white")
     draw(runs, folder / "result-dark.png", ink="#dddddd", ground="none")

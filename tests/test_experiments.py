@@ -1,5 +1,6 @@
 """Experiments: a run is made once, and its numbers are those of its parts."""
 
+import itertools
 import json
 from dataclasses import replace
 
@@ -13,12 +14,14 @@ from sklearn.linear_model import Ridge
 from lsmtl import data, metrics
 from lsmtl.data import fetch
 from lsmtl.lab import experiments, records
+from lsmtl.lab.chapters import (
+    EXPERIMENTS,
+    masked_low_rank,
+    raw_to_tensors,
+    transcriptome,
+)
 from lsmtl.lab.experiments import (
     ALPHAS,
-    EXPERIMENTS,
-    MASKED_LOW_RANK,
-    RAW_TO_TENSORS,
-    TRANSCRIPTOME,
     Experiment,
     Run,
     results,
@@ -165,6 +168,12 @@ def test_other_data_version_or_group_need_new_runs(change, experiment, dataset, 
     assert len(made) == 8
 
 
+def test_a_dataset_can_have_sizes_of_its_own(experiment, dataset):
+    fewer = replace(experiment, special={("laptop", dataset): {"seeds": 1}})
+    assert len(results(fewer, "ci", dataset, missing="show")) == 4
+    assert len(results(fewer, "laptop", dataset, missing="show")) == 2
+
+
 @pytest.mark.parametrize(
     ("preset", "chosen", "named"),
     [("tiny", None, "ci, laptop"), ("ci", "ecoli", "toy")],
@@ -186,8 +195,11 @@ def test_runs_of_the_book_are_distinct_and_can_be_recorded(name):
     experiment = EXPERIMENTS[name]
     assert experiment.name == name
     assert set(experiment.datasets) <= set(data.names())
-    for preset, sizes in experiment.sizes.items():
+    assert {p for p, _ in experiment.special} <= set(experiment.sizes)
+    assert {d for _, d in experiment.special} <= set(experiment.datasets)
+    for preset, chosen in itertools.product(experiment.sizes, experiment.datasets):
         assert preset in ("ci", "laptop", "gpu", "paper")
+        sizes = experiment.size(preset, chosen)
         runs = list(experiment.runs(sizes, landmarks=191))
         lines = [json.dumps([r.method, r.configuration, r.seed]) for r in runs]
         assert len(set(lines)) == len(lines) > 1
@@ -328,7 +340,9 @@ def split_of(run):
     return data.split(toy(), run.seed, run.configuration["group"])
 
 
-@pytest.mark.parametrize("experiment", [TRANSCRIPTOME, MASKED_LOW_RANK])
+@pytest.mark.parametrize(
+    "experiment", [transcriptome.EXPERIMENT, masked_low_rank.EXPERIMENT]
+)
 def test_training_mean_predicts_0(experiment):
     run = Run("training mean", {"group": "donor", "targets": None}, 3)
     found = experiment.measure(toy(), run, "cpu")
@@ -351,18 +365,18 @@ def test_all_landmarks_are_ridge_in_both_experiments():
     run = Run("ridge", {"group": "donor", "targets": None}, 1)
     splits = split_of(run)
     expected = scores(ridge_prediction(splits), splits.test.y)
-    found = MASKED_LOW_RANK.measure(toy(), run, "cpu")
+    found = masked_low_rank.EXPERIMENT.measure(toy(), run, "cpu")
     assert found["mae"] == pytest.approx(expected["mae"], abs=2e-6)
     assert found["cc"] == pytest.approx(expected["cc"], abs=2e-6)
     run = Run("landmarks", {"group": "donor", "genes": 8}, 1)
-    again = TRANSCRIPTOME.measure(toy(), run, "cpu")
+    again = transcriptome.EXPERIMENT.measure(toy(), run, "cpu")
     assert again["mae"] == pytest.approx(found["mae"], abs=2e-6)
     assert 0 < again["r2"] < 1
 
 
 def test_more_landmarks_tell_more():
     mae = [
-        TRANSCRIPTOME.measure(
+        transcriptome.EXPERIMENT.measure(
             toy(), Run("landmarks", {"group": "donor", "genes": k}, 0), "cpu"
         )["mae"]
         for k in (2, 4, 8)
@@ -379,12 +393,14 @@ def given_to_ridge(monkeypatch):
         seen.append([np.asarray(part) for part in parts])
         return np.zeros((parts[0].shape[1], parts[1].shape[1]))
 
-    monkeypatch.setattr(experiments, "ridge", spy)
+    for chapter in (transcriptome, masked_low_rank):
+        monkeypatch.setattr(chapter, "ridge", spy)
     return seen
 
 
 @pytest.mark.parametrize(
-    ("experiment", "method"), [(TRANSCRIPTOME, "landmarks"), (MASKED_LOW_RANK, "ridge")]
+    ("experiment", "method"),
+    [(transcriptome.EXPERIMENT, "landmarks"), (masked_low_rank.EXPERIMENT, "ridge")],
 )
 def test_ridge_sees_training_and_validation_rows_only(
     experiment, method, given_to_ridge
@@ -400,7 +416,7 @@ def test_ridge_sees_training_and_validation_rows_only(
 
 def test_random_genes_are_drawn_from_landmarks_and_targets(given_to_ridge):
     run = Run("random genes", {"group": "donor", "genes": 10}, 0)
-    found = TRANSCRIPTOME.measure(toy(), run, "cpu")
+    found = transcriptome.EXPERIMENT.measure(toy(), run, "cpu")
     ((x, y, _, _),) = given_to_ridge
     train = split_of(run).train
     genes = {c.tobytes() for c in np.hstack([train.x, train.y]).T.copy()}
@@ -420,7 +436,7 @@ def test_similarity_is_that_of_sample_pairs():
     x, y = train.x.numpy()[:, chosen], train.y.numpy()
     pairs = [(i, j) for i in range(len(x)) for j in range(i)]
     alike = [[np.corrcoef(v[i], v[j])[0, 1] for i, j in pairs] for v in (x, y)]
-    found = TRANSCRIPTOME.measure(toy(), run, "cpu")["similarity"]
+    found = transcriptome.EXPERIMENT.measure(toy(), run, "cpu")["similarity"]
     assert found == pytest.approx(np.corrcoef(*alike)[0, 1], abs=1e-6)
 
 
@@ -435,9 +451,9 @@ NETWORK = {
 def test_networks_learn_and_repeat(g, head):
     run = Run("any", NETWORK | g | {"head": head}, 0)
     state = torch.get_rng_state()
-    found = MASKED_LOW_RANK.measure(toy(), run, "cpu")
+    found = masked_low_rank.EXPERIMENT.measure(toy(), run, "cpu")
     torch.manual_seed(99)
-    assert MASKED_LOW_RANK.measure(toy(), run, "cpu") == found
+    assert masked_low_rank.EXPERIMENT.measure(toy(), run, "cpu") == found
     torch.set_rng_state(state)
     y = data.split(thin(toy(), 6), 0, "donor").test.y
     assert found["mae"] < y.abs().mean()
@@ -450,10 +466,10 @@ def test_networks_learn_and_repeat(g, head):
 @pytest.mark.parametrize("g", [{}, {"rank": 2, "strength": 0.3}])
 def test_targets_of_test_rows_are_for_scoring_only(g):
     run, adata = Run("any", NETWORK | g, 0), toy()
-    before = MASKED_LOW_RANK.measure(adata, run, "cpu")
+    before = masked_low_rank.EXPERIMENT.measure(adata, run, "cpu")
     test = adata.obs_names.isin(data.split(adata, 0, "donor").test.samples)
     adata.X[np.ix_(test, adata.var["role"] == "target")] += 50
-    after = MASKED_LOW_RANK.measure(adata, run, "cpu")
+    after = masked_low_rank.EXPERIMENT.measure(adata, run, "cpu")
     same = ("validation_mae", "best_epoch", "spread", "spread_at_start")
     assert [after[name] for name in same] == [before[name] for name in same]
     assert after["mae"] > before["mae"] + 1
@@ -461,7 +477,7 @@ def test_targets_of_test_rows_are_for_scoring_only(g):
 
 def test_strength_of_g_changes_the_result():
     found = [
-        MASKED_LOW_RANK.measure(
+        masked_low_rank.EXPERIMENT.measure(
             toy(), Run("Deep-LSMTL", NETWORK | {"rank": 2, "strength": s}, 0), "cpu"
         )["mae"]
         for s in (0.1, 1.0)
@@ -482,7 +498,9 @@ def test_the_book_has_every_record_of_preset_laptop(name, tmp_path, monkeypatch)
 
 def leak(rule, method="ridge", adata=None, seed=0):
     run = Run(method, {"group": "donor", "targets": None, "rule": rule}, seed)
-    return RAW_TO_TENSORS.measure(toy() if adata is None else adata, run, "cpu")["mae"]
+    return raw_to_tensors.EXPERIMENT.measure(
+        toy() if adata is None else adata, run, "cpu"
+    )["mae"]
 
 
 def test_honest_is_the_split_of_the_book():
@@ -515,7 +533,7 @@ def test_twins_across_the_split_pass_for_skill():
 def test_statistics_of_all_samples_are_those_of_all_samples():
     adata = toy()
     splits = data.split(adata, 0, "donor")
-    found = experiments._scaled_by_all(adata, splits)
+    found = raw_to_tensors._scaled_by_all(adata, splits)
     z = ((adata.X - adata.X.mean(0)) / adata.X.std(0)).T
     z = dict(zip(adata.var_names, z, strict=True))
     for name in ("train", "validation", "test"):

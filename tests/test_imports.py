@@ -11,7 +11,7 @@ import lsmtl
 
 PACKAGE = Path(lsmtl.__file__).parent
 OUTSIDE_LAB = sorted(
-    path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE / "lab"
+    path for path in PACKAGE.rglob("*.py") if PACKAGE / "lab" not in path.parents
 )
 
 WITHOUT = "import sys; sys.modules.update(dict.fromkeys({absent!r}))"  # None: absent

@@ -2,7 +2,8 @@
 
 import argparse
 
-from lsmtl.lab.experiments import EXPERIMENTS, results
+from lsmtl.lab.chapters import EXPERIMENTS
+from lsmtl.lab.experiments import results
 
 
 def main():

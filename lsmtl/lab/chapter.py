@@ -9,7 +9,8 @@ import torch
 
 from lsmtl import data
 from lsmtl._checks import natural, one_of
-from lsmtl.lab.experiments import EXPERIMENTS, Experiment, results
+from lsmtl.lab.chapters import EXPERIMENTS
+from lsmtl.lab.experiments import Experiment, results
 from lsmtl.lab.show import badge
 
 PRESETS = ("ci", "laptop", "gpu", "paper")  # from small to large
@@ -28,7 +29,7 @@ class Chapter:
     @property
     def sizes(self):
         """How large the runs of this preset are."""
-        return self.experiment.sizes[self.preset]
+        return self.experiment.size(self.preset, self.dataset)
 
     @property
     def badge(self):

@@ -1,0 +1,15 @@
+"""What a chapter has besides its text: a module with its experiment and its checkers.
+
+`EXPERIMENT` says which runs it shows, `CHECKERS` grade its exercises, in their order.
+"""
+
+from lsmtl.lab.chapters import masked_low_rank, raw_to_tensors, transcriptome
+
+_MODULES = (transcriptome, raw_to_tensors, masked_low_rank)  # as the book has them
+
+EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
+CHECKERS = {
+    f"{module.EXPERIMENT.name}.{number}": checker
+    for module in _MODULES
+    for number, checker in enumerate(module.CHECKERS, 1)
+}

@@ -1,0 +1,193 @@
+"""From raw files to tensors: what would each leak have pretended to?"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from lsmtl import data
+from lsmtl.data.preprocess import standardize, statistics
+from lsmtl.lab.exercises import Wrong, expect
+from lsmtl.lab.experiments import Experiment, Run, ridge, scores, thin
+
+RULES = ("honest", "one scale", "no groups", "all statistics")
+
+
+def _runs(sizes, landmarks):
+    for seed in range(sizes["seeds"]):
+        for method in ("training mean", "cohort mean", "ridge"):
+            for rule in RULES:
+                yield Run(method, {"targets": sizes["targets"], "rule": rule}, seed)
+
+
+def _measure(adata, run, device):
+    c = run.configuration
+    adata = thin(adata, c["targets"])
+    label = adata.uns.get("within", c["group"])
+    cohort = adata.obs[label].astype(str)
+    if c["rule"] == "one scale":
+        adata = _without_platforms(adata)
+    group = None if c["rule"] == "no groups" else c["group"]
+    splits = data.split(adata, run.seed, group)
+    if c["rule"] == "all statistics":
+        splits = _scaled_by_all(adata, splits)
+    train, validation, test = splits.train, splits.validation, splits.test
+    if run.method == "ridge":
+        parts = [v.numpy() for v in (train.x, train.y, validation.x, validation.y)]
+        return scores(test.x.numpy() @ ridge(*parts), test.y)
+    prediction = torch.zeros_like(test.y)
+    if run.method == "cohort mean":
+        own = cohort[list(train.samples)].to_numpy()
+        for i, name in enumerate(cohort[list(test.samples)]):
+            if (own == name).any():
+                prediction[i] = train.y[own == name].mean(0)
+    return scores(prediction, test.y)
+
+
+def _without_platforms(adata):
+    """As if all values could be compared."""
+    adata = adata.copy()
+    adata.uns.pop("within", None)
+    return adata
+
+
+def _scaled_by_all(adata, splits):
+    """`splits` standardised by all samples, those of the test set among them."""
+    label = adata.uns.get("within")
+    within = np.full(adata.n_obs, "") if label is None else adata.obs[label]
+    scaled = np.empty(adata.shape, dtype=np.float32)
+    for name in np.unique(within):
+        part = adata[within == name]
+        scaled[within == name] = standardize(part, *statistics(part)).X
+    columns = [
+        adata.var_names.get_indexer(g) for g in (splits.landmarks, splits.targets)
+    ]
+    parts = {}
+    for name in ("train", "validation", "test"):
+        rows = adata.obs_names.get_indexer(getattr(splits, name).samples)
+        x, y = (torch.from_numpy(scaled[np.ix_(rows, c)]) for c in columns)
+        parts[name] = replace(getattr(splits, name), x=x, y=y)
+    return replace(splits, **parts)
+
+
+EXPERIMENT = Experiment(
+    name="raw-to-tensors",
+    recipe_version=1,
+    datasets={"breast": "group", "ecoli": "group", "endometrial": "group"},
+    sizes={
+        "ci": {"targets": 250, "seeds": 2},
+        "laptop": {"targets": None, "seeds": 5},
+    },
+    runs=_runs,
+    measure=_measure,
+)
+
+
+def _quantiles(ask):
+    rng = np.random.default_rng(0)
+    sample, reference = (
+        rng.integers(0, 6, 12).astype(float),
+        np.sort(rng.normal(size=9)),
+    )
+    steps, dense = np.unique(sample, return_inverse=True)
+    count = np.bincount(dense)
+    mean_rank = (np.cumsum(count) - (count + 1) / 2)[dense]
+    first = (np.cumsum(count) - count)[dense]
+
+    def at(rank, top):
+        return np.interp(rank / top, np.linspace(0, 1, len(reference)), reference)
+
+    expect(
+        ask(sample.copy(), reference.copy()),
+        at(dense, len(steps) - 1),
+        [
+            (
+                at(sample.argsort().argsort(), len(sample) - 1),
+                "Equal values get different results: rank the unique values.",
+            ),
+            (
+                at(mean_rank, len(sample) - 1),
+                "Those are mean ranks among all values; here unique values are ranked.",
+            ),
+            (
+                at(first, len(sample) - 1),
+                "Equal values count several times in your ranks; count them once.",
+            ),
+            (
+                at(dense, len(steps)),
+                "The highest value should become the last of the reference: divide "
+                "by k - 1.",
+            ),
+        ],
+        "Not the reference at r / (k - 1) of its length for a sample of 12 values and "
+        "a reference of 9.",
+    )
+
+
+def _twins(ask):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(9, 40)) + 30 * rng.normal(size=40)
+    values[6] = values[1] + 0.1 * rng.normal(size=40)
+    values[8] = values[1] + 0.5 * rng.normal(size=40)  # nearest to 1, but 1's is 6
+
+    def nearest(x):
+        r = np.corrcoef(x)
+        np.fill_diagonal(r, -2)
+        return r.argmax(1)
+
+    def mutual(j):
+        return {(i, int(k)) for i, k in enumerate(j) if i < k and j[k] == i}
+
+    got = ask(values.copy())
+    if got is None:
+        raise Wrong("Your function returns None: is the return missing?")
+    try:
+        pairs = [tuple(int(k) for k in pair) for pair in got]
+    except (TypeError, ValueError):
+        raise Wrong(f"A list of pairs (i, j) is needed, yours is {got!r}.") from None
+    centred = nearest(values - values.mean(0))
+    want = mutual(centred)
+    if any(i == j for i, j in pairs):
+        raise Wrong("A sample is not its own neighbour.")
+    if any(i > j for i, j in pairs) or len(set(pairs)) < len(pairs):
+        raise Wrong("Name each pair once, the lower number first.")
+    if set(pairs) == want:
+        return
+    if set(pairs) >= {(min(i, int(j)), max(i, int(j))) for i, j in enumerate(centred)}:
+        raise Wrong("Some of your pairs are one-sided: both must be nearest.")
+    if set(pairs) == mutual(nearest(values)):
+        raise Wrong("Take each gene's mean off first: it makes all samples alike.")
+    raise Wrong(f"Found {sorted(set(pairs))} among nine samples; not the right pairs.")
+
+
+def _log_cpm(ask):
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 500, (4, 6)).astype(float)
+    landmark = np.array([True, False, True, True, False, False])
+
+    def cpm(library):
+        return 1e6 * counts / library
+
+    right = cpm(counts[:, landmark].sum(1, keepdims=True))
+    whole = cpm(counts.sum(1, keepdims=True))
+    expect(
+        ask(counts.copy(), landmark.copy()),
+        np.log2(right + 1),
+        [
+            (
+                np.log2(whole + 1),
+                "Your library size sums all genes, so every landmark tells of the "
+                "targets.",
+            ),
+            (right, "The logarithm is missing."),
+            (np.log(right + 1), "That is the natural logarithm; take log2."),
+            (
+                np.log2(cpm(counts[:, landmark].sum(0).sum()) + 1),
+                "Each sample needs its own library size.",
+            ),
+        ],
+        "Not log2 of counts per million landmark counts + 1, for four samples.",
+    )
+
+
+CHECKERS = (_quantiles, _twins, _log_cpm)  # in the order of the exercises

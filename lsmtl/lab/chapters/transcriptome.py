@@ -1,0 +1,169 @@
+"""A transcriptome from a thousand genes: how much do k genes tell?"""
+
+import numpy as np
+import torch
+
+from lsmtl import data
+from lsmtl.lab.exercises import Wrong, expect, numbers
+from lsmtl.lab.experiments import Experiment, Run, ridge, scores
+
+
+def _runs(sizes, landmarks):
+    for draw in range(sizes["seeds"]):
+        for genes in [k for k in sizes["genes"] if k < landmarks] + [landmarks]:
+            for method in ("random genes", "landmarks"):
+                yield Run(method, {"genes": genes}, draw)
+        yield Run("training mean", {}, draw)
+
+
+def _measure(adata, run, device):
+    splits = data.split(adata, run.seed, run.configuration["group"])
+    parts = splits.train, splits.validation, splits.test
+    if run.method == "training mean":
+        return scores(torch.zeros_like(splits.test.y), splits.test.y)
+    D, T = len(splits.landmarks), len(splits.targets)
+    drawn_from = {"random genes": D + T, "landmarks": D}[run.method]
+    order = np.random.default_rng(run.seed).permutation(drawn_from)
+    measured = order[: run.configuration["genes"]]
+    inferred = np.setdiff1d(np.arange(D, D + T), measured)  # targets not measured
+    whole = [np.hstack([p.x, p.y]) for p in parts]  # (n, D + T)
+    (x, y), (valid_x, valid_y), (test_x, test_y) = (
+        (genes[:, measured], genes[:, inferred]) for genes in whole
+    )
+    prediction = test_x @ ridge(x, y, valid_x, valid_y)
+    residual = ((prediction - test_y) ** 2).sum()
+    pairs = np.triu_indices(len(x), 1)
+    alike = [np.corrcoef(genes)[pairs] for genes in (x, y)]  # of sample pairs
+    return scores(prediction, test_y) | {
+        "r2": float(1 - residual / ((test_y - test_y.mean(0)) ** 2).sum()),
+        "similarity": float(np.corrcoef(*alike)[0, 1]),
+    }
+
+
+EXPERIMENT = Experiment(
+    name="transcriptome",
+    recipe_version=1,
+    datasets={"breast": "group", "ecoli": "group"},
+    sizes={
+        "ci": {"genes": [5, 20, 100], "seeds": 2},
+        "laptop": {"genes": [5, 10, 20, 50, 100, 200, 400], "seeds": 10},
+    },
+    runs=_runs,
+    measure=_measure,
+)
+
+
+def _concordance(ask):
+    rng = np.random.default_rng(0)
+    target = rng.normal(size=7)
+    prediction = target + rng.normal(size=7) + 0.7
+
+    def lin(p, t, ddof=0, shift=True):
+        cov = np.cov(p, t, ddof=ddof)
+        return (
+            2 * cov[0, 1] / (cov[0, 0] + cov[1, 1] + shift * (p.mean() - t.mean()) ** 2)
+        )
+
+    expect(
+        ask(prediction.copy(), target.copy()),
+        lin(prediction, target),
+        [
+            (
+                np.corrcoef(prediction, target)[0, 1],
+                "That is Pearson's correlation: it forgives a wrong scale and a wrong "
+                "offset, Eq. 12 doesn't.",
+            ),
+            (
+                lin(prediction, target, ddof=1),
+                "Close: Eq. 12 takes population variances (divide by n, not by n - 1), "
+                "and all three moments alike.",
+            ),
+            (
+                lin(prediction, target, shift=False),
+                "The means differ in this case, and your result doesn't see it: the "
+                "denominator has a third term.",
+            ),
+        ],
+        "Not the value of Eq. 12 for seven random pairs; check numerator and "
+        "denominator term by term.",
+    )
+    constant = np.full(7, 0.3)
+    expect(
+        ask(constant, target.copy()),
+        0.0,
+        [],
+        "A constant prediction says nothing: its concordance is 0.",
+    )
+
+
+def _standardize(ask):
+    rng = np.random.default_rng(0)
+    cohort = np.repeat(["a", "b"], 8)
+    training = np.tile([True] * 6 + [False] * 2, 2)
+    values = rng.normal(size=(16, 3)) * [1, 4, 9] + 50 * (cohort == "b")[:, None]
+
+    def z(reference, pooled=False, ddof=0, at_rest=None):
+        out = np.empty_like(values)
+        for name in "ab":
+            rows = np.full(16, True) if pooled else cohort == name
+            used = values[rows & reference]
+            out[rows] = (values[rows] - used.mean(0)) / used.std(0, ddof=ddof)
+        return out if at_rest is None else np.where(training[:, None], out, at_rest)
+
+    expect(
+        ask(values.copy(), training.copy(), cohort.copy()),
+        z(training),
+        [
+            (
+                z(np.full(16, True)),
+                "Your means and deviations come from all rows: they must come from the "
+                "training rows only, or the test samples leak into the training.",
+            ),
+            (
+                z(training, pooled=True),
+                "Each cohort needs its own mean and deviation, or the platform passes "
+                "for biology.",
+            ),
+            (
+                z(training, at_rest=z(~training)),
+                "Your test rows are standardised by their own statistics: they need "
+                "those of their cohort's training rows.",
+            ),
+            (z(training, ddof=1), "Close: divide by n in the deviation, not by n - 1."),
+        ],
+        "Not z for two cohorts of eight samples, six of them training rows: check the "
+        "mean and the deviation of each cohort.",
+    )
+    values[cohort == "a", 1] = 2.5
+    got = numbers(ask(values.copy(), training.copy(), cohort.copy()), values.shape)
+    if not np.allclose(got[cohort == "a", 1], 0):
+        raise Wrong("A gene that is constant in a cohort should become 0 there.")
+
+
+def _expected_mae(ask):
+    expect(
+        ask(0.0),
+        np.sqrt(2 / np.pi),
+        [(1.0, "At r = 0 that is the deviation of y; the mean of |y| is smaller.")],
+        "A prediction without any correlation (r = 0) is the mean 0: the MAE is then "
+        "the mean of |y| for y ~ N(0, 1).",
+    )
+    expect(
+        ask(0.8),
+        np.sqrt(2 / np.pi) * 0.6,
+        [
+            (
+                np.sqrt(2 / np.pi) * 0.36,
+                "1 - r² is the variance of what is left; the MAE goes with its root.",
+            ),
+            (
+                np.sqrt(2 / np.pi) * 0.2,
+                "The error doesn't fall in proportion to 1 - r: what share of the "
+                "variance is left?",
+            ),
+        ],
+        "Right at r = 0, wrong at r = 0.8: what is the deviation of what is left?",
+    )
+
+
+CHECKERS = (_concordance, _standardize, _expected_mae)  # in the order of the exercises
