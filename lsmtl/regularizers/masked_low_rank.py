@@ -1,9 +1,4 @@
-"""What a multi-task regulariser adds to the loss of the base network.
-
-Every regulariser is an `nn.Module` whose
-`forward(network, features, predictions, losses=None)` returns the penalty, a
-scalar with its strength applied. Shapes: B batch, T targets, K rank.
-"""
+"""G of Deep-LSMTL, the masked low-rank sub-network."""
 
 import torch
 from torch import nn

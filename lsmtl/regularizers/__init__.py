@@ -1,0 +1,11 @@
+"""What a multi-task regulariser adds to the loss of the base network.
+
+Every regulariser is an `nn.Module` whose
+`forward(network, features, predictions, losses=None)` returns the penalty, a
+scalar with its strength applied. Shapes: B batch, w features at the head, T targets;
+`losses` are the tasks' losses (T,) in the batch.
+"""
+
+from lsmtl.regularizers.masked_low_rank import MaskedLowRank
+
+__all__ = ["MaskedLowRank"]
