@@ -97,4 +97,4 @@ def test_imports_of_lab_would_be_seen(tmp_path, monkeypatch):
 
 def test_there_is_something_to_look_at():
     names = {path.stem for path in OUTSIDE_LAB}
-    assert {"networks", "regularizers", "training", "metrics", "splits"} <= names
+    assert {"networks", "masked_low_rank", "training", "metrics", "splits"} <= names
