@@ -543,3 +543,52 @@ def test_statistics_of_all_samples_are_those_of_all_samples():
             expected = np.stack([z[gene][rows] for gene in genes], 1)
             np.testing.assert_allclose(values, expected, atol=1e-4)
     assert leak("all statistics") != leak("honest")
+
+
+def test_library_of_all_genes_is_that_of_the_counts():
+    rng = np.random.default_rng(0)
+    adata = toy()
+    counts = rng.integers(0, 1000, adata.shape).astype(np.float64)
+    landmark = (adata.var["role"] == "landmark").to_numpy()
+    library = counts[:, landmark].sum(1, keepdims=True)
+    adata.X = np.log2(1e6 * counts / library + 1).astype(np.float32)
+    expected = np.log2(1e6 * counts / counts.sum(1, keepdims=True) + 1)
+    found = raw_to_tensors._by_whole_library(adata)
+    np.testing.assert_allclose(found.X, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_recorded_steps_are_those_of_the_arrays():
+    """What the chapter shows without the files is what it computes with them."""
+    if not fetch.available("arrays"):
+        pytest.skip("the files of arrays aren't here; `make data` gets them")
+    run = Run("steps", {"group": "group"}, 0)
+    found = raw_to_tensors.EXPERIMENT.measure(data.load("arrays"), run, "cpu")
+    (recorded,) = (
+        r["metrics"]
+        for r in records.read("raw-to-tensors").values()
+        if r["method"] == "steps"
+    )
+    assert recorded.keys() == found.keys()
+    for name, values in found.items():
+        np.testing.assert_allclose(recorded[name], values, atol=0.002)
+
+
+def test_steps_find_what_was_planted():
+    """One study brighter than the other, and a twin in each."""
+    adata = toy(n=60, landmarks=40, targets=60)
+    rng = np.random.default_rng(1)
+    study = np.repeat(["a", "b"], 30)
+    adata.obs["study"], adata.obs["group"] = study, [f"s{i}" for i in range(60)]
+    adata.X[3] = adata.X[7] + 0.01 * rng.normal(size=100)
+    adata.X[35] = adata.X[50] + 0.01 * rng.normal(size=100)
+    adata.X = adata.X + 5 * (study == "b")[:, None].astype(np.float32)
+    found = raw_to_tensors.steps(adata)
+    assert (found["a first"][0], found["a second"][0]) == (4, 8)
+    assert (found["b first"][0], found["b second"][0]) == (6, 21)
+    assert min(found["a pairs"][0], found["b pairs"][0]) > 0.99
+    gap = {
+        w: np.subtract(found[f"b {w}"], found[f"a {w}"]) for w in ("before", "after")
+    }
+    assert np.median(gap["before"]) > 4
+    assert abs(np.median(gap["after"])) < 0.5
+    assert found["share before"] > 0.5 > found["share after"]

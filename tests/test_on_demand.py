@@ -296,6 +296,14 @@ def test_gtex59_is_normalised_by_landmark_counts_only(gtex59):
     )
 
 
+def test_landmarks_of_gtex59_are_those_that_training_donors_choose(gtex59):
+    raw, landmark = counts(), (gtex59.var["role"] == "landmark").to_numpy()
+    for seed in range(5):
+        train = data.split(gtex59, seed, "group").train
+        median = np.median(raw.X[gtex59.obs_names.isin(train.samples)], axis=0)
+        assert set(np.argsort(-median)[:20]) == set(np.flatnonzero(landmark))
+
+
 def test_a_targets_count_reaches_no_other_gene_of_gtex59(gtex59, monkeypatch):
     """With a library size over all genes, landmarks would tell of the targets."""
     raw = counts()

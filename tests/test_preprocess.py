@@ -666,6 +666,12 @@ def test_present_genes_keep_their_values_and_absent_ones_get_one(
             assert row["chromosome"] == int(gene[1:])
 
 
+def test_a_gene_that_was_filled_stays_absent():
+    once = add_absent(random(), ["g1", "new"])
+    again = add_absent(once, ["newer", "new", "g1"])
+    assert again.var["absent"].tolist() == [True, True, False]
+
+
 def test_absent_genes_are_0_unless_told():
     assert not add_absent(random(), ["g1", "new"])[:, "new"].X.any()
 

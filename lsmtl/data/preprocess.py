@@ -417,7 +417,10 @@ def add_absent(adata, genes, value=0.0):
     def complete(row):
         return np.where(present, row[columns], value)
 
-    var = adata.var.reindex(genes).assign(absent=~present)
+    absent = ~present
+    if "absent" in adata.var:  # filled before
+        absent[present] = adata.var["absent"].to_numpy(bool)[columns[present]]
+    var = adata.var.reindex(genes).assign(absent=absent)
     return _result(adata, _by_row(complete, dense(adata), len(genes)), var)
 
 

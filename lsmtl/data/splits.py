@@ -104,7 +104,7 @@ def split(adata, seed=0, group=None, fractions=(0.8, 0.1, 0.1)):
     part = np.zeros(adata.n_obs, dtype=int)  # 0 training, 1 validation, 2 test
     part[np.isin(labels, validation)] = 1
     part[np.isin(labels, test)] = 2
-    return _splits(adata, part)
+    return assemble(adata, part)
 
 
 def leave_one_out(adata, group, seed=0, validation=0.1, keep=None):
@@ -150,7 +150,7 @@ def _each_left_out(adata, labels, units, seed, validation, kept):
                 f"validation={validation!r} of the samples outside {str(unit)!r} "
                 "leaves too few for training"
             )
-        yield str(unit), _splits(adata, part)
+        yield str(unit), assemble(adata, part)
 
 
 def transfer(train, validation, test, absent="drop"):
@@ -208,7 +208,7 @@ def transfer(train, validation, test, absent="drop"):
     if absent == "zero":
         parts = {n: add_absent(a, kept.index) for n, a in parts.items()}
     scaled = [
-        _scaled(adata, np.zeros(adata.n_obs, int), f"{name}/")
+        _scaled(adata, np.full(adata.n_obs, True), f"{name}/")
         for name, adata in parts.items()
     ]
     samples = [adata.obs_names for adata in parts.values()]
@@ -249,24 +249,31 @@ def _quantile(adata):
     return how is not None and one_of('uns["normalize"]', how, ("quantile",)) == how
 
 
-def _splits(adata, part):
-    """Apply the module's rule; `part` says 0 training, 1 validation, 2 test."""
+def assemble(adata, part, known=None):
+    """`Splits` by the module's rule.
+
+    Args:
+        adata: AnnData with `var["role"]`.
+        part: (n,) 0 training, 1 validation, 2 test.
+        known: (n,) bool, the rows that quantiles, means and deviations come from: the
+            training rows, unless one wants to see what a leak does.
+    """
+    known = part == 0 if known is None else known
     if _quantile(adata):
-        adata = quantile_normalize(adata, reference_quantiles(adata[part == 0]))
-    scaled = _scaled(adata, part)
+        adata = quantile_normalize(adata, reference_quantiles(adata[known]))
+    scaled = _scaled(adata, known)
     rows = [part == k for k in range(3)]
     samples = [adata.obs_names[r] for r in rows]
     return _profiles([scaled[r] for r in rows], samples, adata.var["role"].astype(str))
 
 
-def _scaled(adata, part, prefix=""):
+def _scaled(adata, known, prefix=""):
     """X standardised within each platform; `prefix` goes before names in errors."""
     within = _within(adata)
     scaled = np.empty(adata.shape, dtype=np.float32)
     for label in np.unique(within):
         rows = within == label
-        training = rows & (part == 0)
-        reference = training if training.any() else rows
+        reference = rows & known if (rows & known).any() else rows
         if reference.sum() < 2:
             raise ValueError(
                 f"{prefix + label!r} has 1 sample to take means and deviations from; "

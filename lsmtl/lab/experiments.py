@@ -20,7 +20,8 @@ from lsmtl.lab import records
 ALPHAS = 10.0 ** np.arange(0, 5.5, 0.5)  # ridge strengths, for standardised x
 
 KNOWN = {  # on-demand set → its landmarks and fingerprint by group, for its records
-    "arrays": (943, "b632a5e7b7574d28ead8939873d8fab2793356aa4a3b33eed1a37c6c0792050d"),
+    "gtex59": (20, "40973e627f9a05f68960c5adc4d92b54915f5f840095762e64a6d08db9691240"),
+    "arrays": (943, "3cd17db887127a26561c36aa23ae8c26ebf4c1adab1d623d1b1458b1f8fdc1eb"),
 }
 
 

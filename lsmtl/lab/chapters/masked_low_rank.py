@@ -60,7 +60,12 @@ FULL = {
 EXPERIMENT = Experiment(
     name="masked-low-rank",
     recipe_version=2,  # 2: G draws from a stream of its own, Adam is fused
-    datasets={"breast": "group", "ecoli": "group", "arrays": "group"},
+    datasets={
+        "breast": "group",
+        "ecoli": "group",
+        "arrays": "group",
+        "gtex59": "group",
+    },
     sizes={
         "ci": {
             "targets": 250,
@@ -73,6 +78,11 @@ EXPERIMENT = Experiment(
         },
         "laptop": FULL | {"hidden": [300, 300], "epochs": 100, "rank": 300},
         "gpu": FULL | {"hidden": [3000, 3000], "epochs": 500, "rank": 1000},
+    },
+    special={  # 14,000 training profiles make 139 steps an epoch; T = 39
+        ("ci", "gtex59"): {"epochs": 2, "rank": 4},
+        ("laptop", "gtex59"): {"epochs": 20, "rank": 4},
+        ("gpu", "gtex59"): {"hidden": [1000, 1000], "epochs": 50, "rank": 4},
     },
     runs=_runs,
     measure=_measure,

@@ -1,32 +1,43 @@
 """From raw files to tensors: what would each leak have pretended to?"""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
 from lsmtl import data
-from lsmtl.data.preprocess import standardize, statistics
+from lsmtl.data.preprocess import (
+    near_duplicates,
+    quantile_normalize,
+    reference_quantiles,
+)
+from lsmtl.data.splits import assemble
 from lsmtl.lab.exercises import Wrong, expect
 from lsmtl.lab.experiments import Experiment, Run, ridge, scores, thin
 
 RULES = ("honest", "one scale", "no groups", "all statistics")
+ONE_PLATFORM = ("honest", "no groups", "all statistics")
+TWINS = 0.4  # correlation from which pairs of arrays are shown
 
 
 def _runs(sizes, landmarks):
     for seed in range(sizes["seeds"]):
         for method in ("training mean", "cohort mean", "ridge"):
-            for rule in RULES:
+            for rule in sizes["rules"]:
                 yield Run(method, {"targets": sizes["targets"], "rule": rule}, seed)
+    if sizes.get("steps"):
+        yield Run("steps", {}, 0)
 
 
 def _measure(adata, run, device):
     c = run.configuration
+    if run.method == "steps":
+        return steps(adata, run.seed)
     adata = thin(adata, c["targets"])
     label = adata.uns.get("within", c["group"])
     cohort = adata.obs[label].astype(str)
     if c["rule"] == "one scale":
         adata = _without_platforms(adata)
+    if c["rule"] == "whole library":
+        adata = _by_whole_library(adata)
     group = None if c["rule"] == "no groups" else c["group"]
     splits = data.split(adata, run.seed, group)
     if c["rule"] == "all statistics":
@@ -51,32 +62,78 @@ def _without_platforms(adata):
     return adata
 
 
+def _by_whole_library(adata):
+    """Logarithms of counts per million of *all* genes, the targets among them."""
+    adata = adata.copy()
+    shares = np.exp2(adata.X, dtype=np.float64) - 1
+    shares /= shares.sum(axis=1, keepdims=True)
+    adata.X = np.log2(1e6 * shares + 1).astype(np.float32)
+    return adata
+
+
 def _scaled_by_all(adata, splits):
-    """`splits` standardised by all samples, those of the test set among them."""
-    label = adata.uns.get("within")
-    within = np.full(adata.n_obs, "") if label is None else adata.obs[label]
-    scaled = np.empty(adata.shape, dtype=np.float32)
-    for name in np.unique(within):
-        part = adata[within == name]
-        scaled[within == name] = standardize(part, *statistics(part)).X
-    columns = [
-        adata.var_names.get_indexer(g) for g in (splits.landmarks, splits.targets)
-    ]
-    parts = {}
-    for name in ("train", "validation", "test"):
-        rows = adata.obs_names.get_indexer(getattr(splits, name).samples)
-        x, y = (torch.from_numpy(scaled[np.ix_(rows, c)]) for c in columns)
-        parts[name] = replace(getattr(splits, name), x=x, y=y)
-    return replace(splits, **parts)
+    """`splits` with quantiles and scales of all samples, the test set among them."""
+    part = np.zeros(adata.n_obs, dtype=int)
+    for number, profiles in enumerate((splits.train, splits.validation, splits.test)):
+        part[adata.obs_names.isin(profiles.samples)] = number
+    return assemble(adata, part, known=np.full(adata.n_obs, True))
+
+
+def steps(adata, seed=0):
+    """What normalising does to the studies of `arrays`, and which of them are twins.
+
+    Args:
+        adata: AnnData with `obs["study"]`.
+        seed: of the split whose training samples give the reference quantiles.
+
+    Returns:
+        dict of `<study> before` and `<study> after`: 21 quantiles of the values;
+        `<study> first`, `second`, `pairs`: rows of near-duplicates within the study,
+        and their correlation; `share before` and `share after`: the share of a gene's
+        variance that the study explains, mean over genes.
+    """
+    known = adata.obs_names.isin(data.split(adata, seed, "group").train.samples)
+    mapped = quantile_normalize(adata, reference_quantiles(adata[known]))
+    study = adata.obs["study"].astype(str).to_numpy()
+    found = {}
+    for when, matrix in (("before", adata), ("after", mapped)):
+        between = np.zeros(adata.n_vars)
+        for name in np.unique(study):
+            mine = matrix.X[study == name]
+            quantiles = np.quantile(mine, np.linspace(0, 1, 21))
+            found[f"{name} {when}"] = quantiles.round(3).tolist()
+            between += len(mine) * (mine.mean(0) - matrix.X.mean(0)) ** 2
+        share = between / (len(study) * matrix.X.var(0))
+        found[f"share {when}"] = round(float(share.mean()), 4)
+    for name in np.unique(study):
+        mine = adata[study == name]
+        pairs = near_duplicates(mine, at_least=TWINS)
+        for side in ("first", "second"):
+            rows = mine.obs_names.get_indexer(pairs[side]) + 1
+            found[f"{name} {side}"] = rows.tolist()
+        found[f"{name} pairs"] = pairs["correlation"].round(3).tolist()
+    return found
 
 
 EXPERIMENT = Experiment(
     name="raw-to-tensors",
     recipe_version=1,
-    datasets={"breast": "group", "ecoli": "group", "endometrial": "group"},
+    datasets={
+        "breast": "group",
+        "ecoli": "group",
+        "endometrial": "group",
+        "arrays": "group",
+        "gtex59": "group",
+    },
     sizes={
-        "ci": {"targets": 250, "seeds": 2},
-        "laptop": {"targets": None, "seeds": 5},
+        "ci": {"targets": 250, "seeds": 2, "rules": RULES},
+        "laptop": {"targets": None, "seeds": 5, "rules": RULES},
+    },
+    special={
+        ("ci", "arrays"): {"rules": ONE_PLATFORM},
+        ("laptop", "arrays"): {"rules": ONE_PLATFORM, "steps": True},
+        ("ci", "gtex59"): {"rules": (*ONE_PLATFORM, "whole library")},
+        ("laptop", "gtex59"): {"rules": (*ONE_PLATFORM, "whole library")},
     },
     runs=_runs,
     measure=_measure,
