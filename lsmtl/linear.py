@@ -77,12 +77,6 @@ class LeastSquares(_Linear):
         return self
 
 
-def _fitted(coef, **strengths):
-    model = LeastSquares(**strengths)
-    model.coef_ = coef.float()
-    return model
-
-
 def _profiles(x, y):
     x, y = matrix("x", x), matrix("y", y)
     if len(x) != len(y) or not len(x):
@@ -151,7 +145,9 @@ class RidgePath:
 
     def model(self, l2):
         """The fitted `LeastSquares` of a strength."""
-        return _fitted(self.V / self._damped(l2) @ self.rotated, l2=l2)
+        model = LeastSquares(l2)
+        model.coef_ = (self.V / self._damped(l2) @ self.rotated).float()
+        return model
 
     def _damped(self, l2):
         return self.squares + finite("l2", l2)  # (r,)
@@ -238,8 +234,10 @@ def lasso_path(x, y, strengths, l2=0.0, tol=1e-3):
     A, b, e = gram / n, cross / n, power / n
     A.diagonal().add_(finite("l2", l2) / n)  # as √l2·I below X, zeros below Y
     for l1 in strengths:
-        coef = _lasso(A, b, e, finite("l1", l1, minimum=1e-12), tol, coef)
-        yield _fitted(coef, l2=l2, l1=l1, tol=tol)
+        model = LeastSquares(l2, finite("l1", l1, minimum=1e-12), tol)
+        coef = _lasso(A, b, e, l1, tol, coef)
+        model.coef_ = coef.float()
+        yield model
 
 
 def _lasso(A, b, e, l1, tol, start=None):

@@ -199,9 +199,9 @@ def choose(models, x, y):
     Raises:
         ValueError: there is no model, or one can't be used (see `predict`).
     """
-    best, lowest = None, float("inf")
+    best, lowest, y = None, float("inf"), matrix("y", y)
     for model in models:
-        error = mae(predict(model, x), y).mean().item()
+        error = mae(predict(model, x).to(y.device), y).mean().item()
         if error < lowest:
             best, lowest = model, error
     if best is None:
