@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from sklearn.linear_model import Lasso
 
-from lsmtl.linear import LeastSquares, duality_gap, moments
+from lsmtl.linear import LeastSquares, duality_gap
 
 SIZE = {"samples": 3000, "landmarks": 943, "targets": 9520, "factors": 60}
 STRENGTHS, TOL, TIMED, SEED = (0.1, 0.03, 0.01), 1e-3, 100, 0
