@@ -25,50 +25,45 @@ def simulated(samples, landmarks, targets, factors):
 
 
 def measure():
-    """Seconds and objectives of both; scikit-learn's seconds for a part of the targets.
+    """Seconds, wall and processor, and objectives of both, for each strength.
 
-    Its time for all of them is that of `TIMED` random targets times their share: a
-    target's fit doesn't know of the others. It runs in both its ways, on the data and
-    with XᵀX computed once and given to it, the faster one where samples are many.
+    scikit-learn's time for all targets is that of `TIMED` random ones times their
+    share, since a target's fit doesn't know of the others. It runs in both its ways,
+    on the data and with XᵀX, computed once and given to it.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     x, y = simulated(**SIZE)
-    digest = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
     chosen = np.random.default_rng(SEED).choice(y.shape[1], TIMED, replace=False)
+    some, columns, scale = y[:, chosen], np.asfortranarray(x), y.shape[1] / TIMED
+    once, gram = _timed(lambda: x.T @ x)
+    common = {
+        "method": "lasso",
+        "dataset": "simulated",
+        "data": hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest(),
+        "seed": SEED,
+        "device": device,
+    }
+    setup = {"tol": TOL, "timed_targets": TIMED, "threads": torch.get_num_threads()}
     for l1 in STRENGTHS:
-        seconds, coef = {}, {}
         model = LeastSquares(l1=l1, tol=TOL)
-        seconds["ours"], _ = _timed(lambda m=model: m.fit(*_on(device, x, y)))
-        coef["ours"] = model.coef_[:, chosen].cpu()
-        for name in ("sklearn", "sklearn_gram"):
-            start, coef[name] = _timed(
-                lambda s=l1, n=name: _loop(x, y[:, chosen], s, n)
-            )
-            seconds[name] = start * y.shape[1] / TIMED
-        bound = 0.5 * np.square(y[:, chosen]).mean(0)  # the objective of no weights
-        gap, objective = {}, {}
-        for name, w in coef.items():
-            gaps = duality_gap(x, y[:, chosen], w, l1).numpy()
-            gap[name] = (gaps / bound).max()
-            objective[name] = _objective(x, y[:, chosen], w.numpy(), l1)
-        excess = (objective["ours"] - objective["sklearn"]) / bound
-        yield {
-            "method": "lasso",
-            "configuration": SIZE | {"l1": l1, "tol": TOL, "timed_targets": TIMED},
-            "dataset": "simulated",
-            "data": digest,
-            "seed": SEED,
-            "device": device,
-            "metrics": {f"{k}_s": round(v, 2) for k, v in seconds.items()}
-            | {f"{k}_gap": float(f"{v:.3g}") for k, v in gap.items()}
-            | {
-                f"{k}_objective": round(v.mean().item(), 6)
-                for k, v in objective.items()
-            }
-            | {
-                "excess": float(f"{excess.max():.3g}"),
-                "nonzero": round((coef["ours"] != 0).double().mean().item(), 4),
-            },
+        ours, _ = _timed(lambda m=model: m.fit(*_on(device, x, y)))
+        loop, coef = _timed(lambda s=l1: _loop(columns, some, s, False))
+        given, _ = _timed(lambda s=l1: _loop(columns, some, s, gram))
+        times = {"ours": ours, "sklearn": scale * loop}
+        times["sklearn_gram"] = once + scale * given
+        found = {"nonzero": (model.coef_ != 0).double().mean().item()}
+        for name, (wall, cpu) in times.items():
+            found |= {f"{name}_s": wall, f"{name}_cpu_s": cpu}
+        zero = 0.5 * np.square(some).mean(0)  # the objective of no weights
+        mine = model.coef_[:, chosen].cpu().numpy()
+        for name, w in (("ours", mine), ("sklearn", coef)):
+            found[f"{name}_objective"] = _objective(x, some, w, l1).mean()
+            found[f"{name}_gap"] = (duality_gap(x, some, w, l1).numpy() / zero).max()
+        above = _objective(x, some, mine, l1) - _objective(x, some, coef, l1)
+        found["excess"] = (above / zero).max()
+        yield common | {
+            "configuration": SIZE | setup | {"l1": l1, "device": device},
+            "metrics": {name: float(f"{value:.4g}") for name, value in found.items()},
         }
 
 
@@ -77,22 +72,21 @@ def _on(device, *arrays):
 
 
 def _timed(call):
-    start = time.perf_counter()
+    """Wall and processor seconds of a call, and its result."""
+    start = np.array([time.perf_counter(), time.process_time()])
     result = call()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return time.perf_counter() - start, result
+    return np.array([time.perf_counter(), time.process_time()]) - start, result
 
 
-def _loop(x, y, l1, name):
+def _loop(x, y, l1, gram):
     """Weights (D, T) of scikit-learn's Lasso, target by target, at the same tolerance.
 
     Its own is a share of ‖y‖²/n, ours of ‖y‖²/(2n).
     """
-    x = np.asfortranarray(x)
-    gram = x.T @ x if name == "sklearn_gram" else False
     lasso = Lasso(l1, fit_intercept=False, precompute=gram, tol=TOL / 2, copy_X=False)
-    return torch.tensor(np.stack([lasso.fit(x, v).coef_ for v in y.T], axis=1))
+    return np.stack([lasso.fit(x, v).coef_ for v in y.T], axis=1)
 
 
 def _objective(x, y, w, l1):
