@@ -257,12 +257,12 @@ def _lasso(A, b, e, l1, tol, start=None):
     for iteration in range(LIMIT):
         if iteration % CHECK == 0:
             ready = _gap(w, Aw, b, e, l1) <= tol * e / 2
-            W = W.index_copy(1, left[ready], w[:, ready])
-            if ready.all():
-                return W
             if ready.any():
+                W = W.index_copy(1, left[ready], w[:, ready])
                 state = (left, w, Aw, v, Av, t, L, b, e)
                 left, w, Aw, v, Av, t, L, b, e = (u[..., ~ready] for u in state)
+            if not len(left):
+                return W
         new = _soft(v - (Av - b) / L, l1 / L)
         A_new = A @ new
         step, moved = new - v, new - w
