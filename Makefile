@@ -8,7 +8,7 @@ READY := .venv/ready
 book test: export TQDM_DISABLE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help book test data records clean
+.PHONY: help book test data records bench clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -49,6 +49,9 @@ data: $(READY)  ## download the on-demand datasets, or tell what is missing
 records: $(READY)  ## make the run records that are missing (PRESET=laptop)
 	LSMTL_RECORDS=book/records $(BIN)/python -m lsmtl.lab --preset $(PRESET)
 	$(BIN)/python scripts/make_figure.py
+
+bench: $(READY)  ## measure the core against others and file the records
+	LSMTL_RECORDS=book/records $(BIN)/python -m benchmarks
 
 clean:  ## remove what was built, but not .venv
 	rm -rf _build

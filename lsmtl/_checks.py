@@ -2,6 +2,8 @@
 
 import numbers
 
+import torch
+
 
 def whole(name, value):
     """`value` if it is a positive whole number; anything else is a ValueError."""
@@ -32,4 +34,26 @@ def finite(name, value, minimum=0.0):
         raise ValueError(f"{name} must be a number, got {value!r}")
     if not minimum <= value < float("inf"):
         raise ValueError(f"{name} must be finite and at least {minimum}, got {value!r}")
+    return value
+
+
+def matrix(name, value, columns=None):
+    """`value` as a tensor (n, columns) of finite numbers, else a ValueError."""
+    try:
+        value = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(
+            f"{name} must be a tensor or an array, got {value!r}"
+        ) from None
+    if value.dim() != 2 or columns not in (None, value.shape[1]):
+        raise ValueError(
+            f"{name} must have the shape (samples, {columns or 'genes'}), got "
+            f"{tuple(value.shape)}"
+        )
+    if not value.isfinite().all():
+        row, column = (~value.isfinite()).nonzero()[0].tolist()
+        raise ValueError(
+            f"{name} must be finite, got {value[row, column].item()} in row {row}, "
+            f"column {column}"
+        )
     return value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 import torch
 
-from lsmtl._checks import finite, natural, one_of, whole
+from lsmtl._checks import finite, matrix, natural, one_of, whole
 from lsmtl._progress import tqdm
 from lsmtl.metrics import mae
 
@@ -154,15 +154,59 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
     return Fit(network.eval(), pd.DataFrame(history, columns=names))
 
 
-def predict(network, x):
-    """Predictions (n, T) for profiles x (n, D), in evaluation mode, no gradient."""
-    modes = {module: module.training for module in network.modules()}
-    network.eval()
+def predict(model, x):
+    """Predictions (n, T), float32, of a network or of any other fitted model.
+
+    Args:
+        model: a network, used in evaluation mode and left in the mode it was in, or a
+            fitted model with `.predict`, from `lsmtl.linear` or scikit-learn.
+        x: (n, D) standardised landmark values, a tensor or an array.
+
+    Raises:
+        ValueError: the model is not fitted, or x has another number of landmarks than
+            the model or values that are not finite.
+
+    >>> from lsmtl.linear import LeastSquares
+    >>> predict(LeastSquares().fit([[1.], [2.]], [[2.], [4.]]), [[3.]]).tolist()
+    [[6.0]]
+    """
+    x = matrix("x", x)
+    if not isinstance(model, torch.nn.Module):
+        if not callable(getattr(model, "predict", None)):
+            raise ValueError(
+                f"model must be a network or have .predict, got {type(model).__name__}"
+            )
+        found = torch.as_tensor(model.predict(x.numpy(force=True)))
+        return found.float().reshape(len(x), -1)  # one target: scikit-learn gives (n,)
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
     with torch.no_grad():
-        predictions = network(x)
+        predictions = model(x.to(next(model.parameters())))
     for module, training in modes.items():
         module.training = training
-    return predictions
+    return predictions.float()
+
+
+def choose(models, x, y):
+    """The fitted model with the lowest MAE on validation rows; the first of equals.
+
+    Args:
+        models: fitted models or networks, such as a path over strengths; one that
+            makes them on the way, a generator, keeps only two at a time.
+        x: (n, D) landmark values of the validation rows.
+        y: (n, T) their target values.
+
+    Raises:
+        ValueError: there is no model, or one can't be used (see `predict`).
+    """
+    best, lowest, y = None, float("inf"), matrix("y", y)
+    for model in models:
+        error = mae(predict(model, x).to(y.device), y).mean().item()
+        if error < lowest:
+            best, lowest = model, error
+    if best is None:
+        raise ValueError("models is empty; give at least one fitted model")
+    return best
 
 
 def _losses(network, x, y, regularizer, recipe):

@@ -20,15 +20,8 @@ from lsmtl.lab.chapters import (
     raw_to_tensors,
     transcriptome,
 )
-from lsmtl.lab.experiments import (
-    ALPHAS,
-    Experiment,
-    Run,
-    results,
-    ridge,
-    scores,
-    thin,
-)
+from lsmtl.lab.experiments import Experiment, Run, results, scores, thin
+from lsmtl.linear import STRENGTHS, LeastSquares
 
 
 def toy(n=60, landmarks=8, targets=12):
@@ -246,56 +239,6 @@ def test_records_of_an_on_demand_set_show_without_its_files(
 # --- What the runs compute ------------------------------------------------------
 
 
-@pytest.fixture
-def matrices():
-    """x, y for training and validation; the last two landmarks are copies."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(50, 8))
-    x[:, 6:] = x[:, :2]
-    y = x @ rng.normal(size=(8, 5)) + 4 * rng.normal(size=(50, 5))
-    return x[:30], y[:30], x[30:], y[30:]
-
-
-def fitted(alpha, x, y):
-    return Ridge(alpha, fit_intercept=False).fit(x, y)
-
-
-@pytest.mark.parametrize("rows", [30, 5])  # more and fewer samples than landmarks
-def test_ridge_is_scikit_learns_at_the_strength_with_the_lowest_validation_mae(
-    matrices, rows
-):
-    x, y, valid_x, valid_y = matrices
-    x, y = x[:rows], y[:rows]
-    errors = [
-        np.abs(fitted(alpha, x, y).predict(valid_x) - valid_y).mean()
-        for alpha in ALPHAS
-    ]
-    best = int(np.argmin(errors))
-    assert 0 < best < len(ALPHAS) - 1  # else a fixed choice would pass
-    found = ridge(x, y, valid_x, valid_y)
-    np.testing.assert_allclose(found, fitted(ALPHAS[best], x, y).coef_.T, rtol=1e-6)
-
-
-def test_ridge_chooses_by_validation_rows(matrices):
-    x, y, valid_x, _ = matrices
-    exact = fitted(ALPHAS[0], x, y).predict(valid_x)
-    weak = ridge(x, y, valid_x, exact)
-    strong = ridge(x, y, valid_x, 0 * exact)
-    np.testing.assert_allclose(weak, fitted(ALPHAS[0], x, y).coef_.T, rtol=1e-6)
-    np.testing.assert_allclose(strong, fitted(ALPHAS[-1], x, y).coef_.T, rtol=1e-6)
-
-
-def test_ridge_chooses_by_absolute_not_squared_errors(matrices):
-    x, y, valid_x, valid_y = matrices
-    valid_y = valid_y.copy()
-    valid_y[0] = 300  # an outlier, which squares let decide
-    off = np.array([fitted(a, x, y).predict(valid_x) - valid_y for a in ALPHAS])
-    best = np.abs(off).mean((1, 2)).argmin()
-    assert best != (off**2).mean((1, 2)).argmin()
-    found = ridge(x, y, valid_x, valid_y)
-    np.testing.assert_allclose(found, fitted(ALPHAS[best], x, y).coef_.T, rtol=1e-6)
-
-
 def test_scores_are_mean_spread_and_deciles_over_genes():
     rng = np.random.default_rng(0)
     prediction, target = rng.normal(size=(2, 20, 33))
@@ -357,8 +300,12 @@ def ridge_prediction(splits, x=slice(None)):
     parts = (v.double().numpy() for v in (train.x, train.y, valid.x, valid.y))
     tx, ty, vx, vy = parts
     tx, vx = tx[:, x], vx[:, x]
-    alpha = min(ALPHAS, key=lambda a: np.abs(fitted(a, tx, ty).predict(vx) - vy).mean())
-    return fitted(alpha, tx, ty).predict(splits.test.x.double().numpy()[:, x])
+
+    def fitted(alpha):
+        return Ridge(alpha, fit_intercept=False).fit(tx, ty)
+
+    alpha = min(STRENGTHS, key=lambda a: np.abs(fitted(a).predict(vx) - vy).mean())
+    return fitted(alpha).predict(splits.test.x.double().numpy()[:, x])
 
 
 def test_all_landmarks_are_ridge_in_both_experiments():
@@ -391,7 +338,8 @@ def given_to_ridge(monkeypatch):
 
     def spy(*parts):
         seen.append([np.asarray(part) for part in parts])
-        return np.zeros((parts[0].shape[1], parts[1].shape[1]))
+        x, y = (0 * torch.as_tensor(part) for part in parts[:2])
+        return LeastSquares(l2=1).fit(x, y)
 
     for chapter in (transcriptome, masked_low_rank):
         monkeypatch.setattr(chapter, "ridge", spy)

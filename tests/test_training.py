@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.neighbors import KNeighborsRegressor
 from torch import nn
 
 from lsmtl import _progress, training
 from lsmtl.data import Profiles
+from lsmtl.linear import LeastSquares
 from lsmtl.networks import MLP, DenseNet
 from lsmtl.regularizers import MaskedLowRank
-from lsmtl.training import Recipe, fit, predict
+from lsmtl.training import Recipe, choose, fit, predict
 
 D, T = 8, 6
 SHORT = Recipe(epochs=4, batch_size=16, lr=1e-2, final_lr=1e-3)
@@ -371,6 +374,92 @@ def test_predict_is_in_evaluation_mode_and_leaves_the_mode_alone(make, mode):
     assert all(torch.equal(v, before[k]) for k, v in start.state_dict().items())
     assert not found.requires_grad
     torch.testing.assert_close(found, start.eval()(TRAIN.x).detach())
+
+
+EVERY_KIND = {
+    "network": network,
+    "ridge": lambda: LeastSquares(l2=1.0),
+    "KNN": lambda: KNeighborsRegressor(3),
+    "kernel ridge": lambda: KernelRidge(kernel="rbf", gamma=0.1),
+}
+KINDS = pytest.mark.parametrize("kind", EVERY_KIND)
+
+
+def trained_model(kind):
+    model = EVERY_KIND[kind]()
+    return model if kind == "network" else model.fit(TRAIN.x, TRAIN.y)
+
+
+@KINDS
+def test_one_call_predicts_for_every_model(kind):
+    model, x = trained_model(kind), VALIDATION.x
+    own = model.eval()(x).detach() if kind == "network" else model.predict(x.numpy())
+    for form in (x, x.double(), x.numpy(), x.double().numpy()):
+        found = predict(model, form)
+        assert found.dtype == torch.float32 and found.shape == (30, T)
+        np.testing.assert_allclose(found, own, rtol=1e-4, atol=1e-5)
+
+
+def test_knn_averages_whole_profiles():
+    found = predict(trained_model("KNN"), VALIDATION.x)
+    nearest = torch.cdist(VALIDATION.x, TRAIN.x).argsort(1)[:, :3]
+    torch.testing.assert_close(found, TRAIN.y[nearest].mean(1))
+
+
+def test_kernel_ridge_is_its_equation():
+    def k(a, b):
+        return torch.exp(-0.1 * torch.cdist(a.double(), b.double()) ** 2)
+
+    x, y = TRAIN.x, TRAIN.y.double()
+    dual = torch.linalg.solve(k(x, x) + torch.eye(60), y)
+    expected = (k(VALIDATION.x, x) @ dual).float()
+    found = predict(trained_model("kernel ridge"), VALIDATION.x)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_one_target_is_a_column():
+    model = KNeighborsRegressor(3).fit(TRAIN.x, TRAIN.y[:, 0])
+    assert predict(model, VALIDATION.x).shape == (30, 1)
+
+
+@KINDS
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_predict_refuses_what_is_no_number(kind, value):
+    x = VALIDATION.x.clone()
+    x[3, 5] = value
+    with pytest.raises(ValueError, match=f"x must be finite, got {value} in row 3, co"):
+        predict(trained_model(kind), x)
+
+
+@KINDS
+def test_predict_refuses_another_number_of_landmarks(kind):
+    with pytest.raises(ValueError, match=rf"{D - 1}.*{D}|{D}.*{D - 1}"):
+        predict(trained_model(kind), VALIDATION.x[:, 1:])
+    with pytest.raises(ValueError, match=rf"x must have the shape .*\({D},\)"):
+        predict(trained_model(kind), VALIDATION.x[0])
+
+
+@pytest.mark.parametrize("kind", ["ridge", "KNN"])
+def test_predict_needs_a_fitted_model(kind):
+    with pytest.raises(ValueError, match="is not fitted yet"):
+        predict(EVERY_KIND[kind](), VALIDATION.x)
+    with pytest.raises(ValueError, match=r"have \.predict, got function"):
+        predict(predict, VALIDATION.x)
+
+
+def test_choose_gives_the_lowest_absolute_error_on_validation_rows():
+    y = VALIDATION.y.clone()
+    y[0] += 100  # squared errors would let it decide
+    models = [trained_model(kind) for kind in EVERY_KIND]
+    errors = [np.abs(predict(m, VALIDATION.x) - y).mean() for m in models]
+    assert choose(iter(models), VALIDATION.x, y) is models[np.argmin(errors)]
+    equals = [models[1], trained_model("ridge")]
+    assert choose(equals, VALIDATION.x, VALIDATION.y) is models[1]
+
+
+def test_choose_needs_a_model():
+    with pytest.raises(ValueError, match="models is empty"):
+        choose([], VALIDATION.x, VALIDATION.y)
 
 
 def test_defaults_are_the_papers():

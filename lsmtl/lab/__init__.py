@@ -18,7 +18,6 @@ _HOME = {
     "figure": "show",
     "over_seeds": "show",
     "paper_table": "paper",
-    "ridge": "experiments",
     "say": "show",
     "start": "chapter",
     "table": "show",

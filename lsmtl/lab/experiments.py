@@ -17,8 +17,6 @@ from lsmtl._checks import one_of
 from lsmtl._progress import tqdm
 from lsmtl.lab import records
 
-ALPHAS = 10.0 ** np.arange(0, 5.5, 0.5)  # ridge strengths, for standardised x
-
 KNOWN = {  # on-demand set → its landmarks and fingerprint by group, for its records
     "gtex59": (20, "40973e627f9a05f68960c5adc4d92b54915f5f840095762e64a6d08db9691240"),
     "arrays": (943, "3cd17db887127a26561c36aa23ae8c26ebf4c1adab1d623d1b1458b1f8fdc1eb"),
@@ -160,22 +158,6 @@ def scores(prediction, target):
         found[f"{name}_sd"] = genes.std()
         found[f"{name}_deciles"] = np.quantile(genes, np.linspace(0, 1, 11))
     return {k: np.round(v, 6).tolist() for k, v in found.items()}
-
-
-def ridge(x, y, validation_x, validation_y):
-    """Ridge weights (D, T), the strength with the lowest MAE on validation rows.
-
-    One singular value decomposition x = U S Vᵀ gives W = V (S² + α)⁻¹ S Uᵀ y for
-    every α. No intercept: x and y are standardised.
-    """
-    u, s, vt = np.linalg.svd(x, full_matrices=False)
-    uy, validation_v = u.T @ y, validation_x @ vt.T
-    errors = {}
-    for alpha in ALPHAS:
-        prediction = (validation_v * (s / (s**2 + alpha))) @ uy
-        errors[alpha] = np.abs(prediction - validation_y).mean()
-    alpha = min(errors, key=errors.get)
-    return vt.T @ ((s / (s**2 + alpha))[:, None] * uy)
 
 
 def thin(adata, targets):

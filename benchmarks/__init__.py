@@ -1,0 +1,1 @@
+"""Measured comparisons; `make bench` files them as run records."""
