@@ -57,20 +57,28 @@ class DGEX(nn.Module):
         return torch.cat([half(x) for half in self.halves], dim=1)
 
 
-def recipe(hidden_layers, epochs=200):
+def recipe(hidden_layers, epochs=200, batch_size=200):
     """D-GEX's recipe for a number of hidden layers.
 
-    SGD with momentum 0.5 on the squared error (summed over the targets, mean over a
-    batch of 200), rate 5e-4 with one hidden layer and 3e-4 with more. The rate falls
-    by a factor of 0.9 when the training MAE rises, not below 1e-5, and is three times
-    as high for the weights after the first layer.
+    SGD with momentum 0.5 on the squared error (summed over the targets, mean over the
+    batch), rate 5e-4 with one hidden layer and 3e-4 with more. The rate falls by a
+    factor of 0.9 when the training MAE rises, not below 1e-5, and is three times as
+    high for the weights after the first layer.
+
+    Args:
+        hidden_layers: their number.
+        epochs: passes over the training profiles; D-GEX's example has 200.
+        batch_size: profiles a step; D-GEX has 200.
+
+    Raises:
+        ValueError: a value is out of its range.
 
     >>> recipe(1).lr, recipe(3).lr
     (0.0005, 0.0003)
     """
     return Recipe(
         epochs=epochs,
-        batch_size=200,
+        batch_size=batch_size,
         lr=5e-4 if whole("hidden_layers", hidden_layers) == 1 else 3e-4,
         final_lr=1e-5,
         reduction="profile",

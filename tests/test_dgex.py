@@ -153,6 +153,7 @@ def test_its_recipe(layers, lr):
     assert recipe.rate(3, [0.3, 0.4, 0.5]) == pytest.approx(0.81 * lr)
     assert recipe.rate(99, range(99)) == 1e-5
     assert recipe.deeper == 3
+    assert dgex.recipe(layers, batch_size=30).batch_size == 30
 
 
 @pytest.mark.parametrize("layers", [0, 1.5, "two"])
