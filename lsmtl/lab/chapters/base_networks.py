@@ -109,8 +109,8 @@ EXPERIMENT = Experiment(
         "ci": {
             "targets": 200,
             "hidden": [50, 50],
-            "epochs": 20,
-            "dgex_epochs": 60,
+            "epochs": 15,
+            "dgex_epochs": 40,
             "profiles": [40],
             "rates": {"MLP": [1e-2], "DenseNet": [1e-3]},
             "dropouts": [0.1],
