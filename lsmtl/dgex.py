@@ -63,7 +63,9 @@ def recipe(hidden_layers, epochs=200, batch_size=200):
     SGD with momentum 0.5 on the squared error (summed over the targets, mean over the
     batch), rate 5e-4 with one hidden layer and 3e-4 with more. The rate falls by a
     factor of 0.9 when the training MAE rises, not below 1e-5, and is three times as
-    high for the weights after the first layer.
+    high for the weights after the first layer. D-GEX multiplies a gradient by the rate
+    before it enters the momentum, PyTorch after; the steps differ only just after a
+    change of the rate.
 
     Args:
         hidden_layers: their number.
