@@ -5,21 +5,24 @@ the head.
 """
 
 from collections.abc import Sequence
+from math import sqrt
 
 import torch
 from torch import nn
 
 from lsmtl._checks import finite, one_of, whole
 
-HEADS = ("xavier", "zero")
+HEADS = ("xavier", "small", "zero")
+SMALL = 1e-4  # the head "small": uniform within ±1e-4, as D-GEX starts it
+ACTIVATIONS = {"leaky": lambda: nn.LeakyReLU(0.2), "tanh": nn.Tanh}
 
 
-def _layer(inputs, units, dropout):
-    """Linear → BatchNorm → LeakyReLU(0.2) → Dropout."""
+def _layer(inputs, units, dropout, activation, batch_norm):
+    """Linear → BatchNorm → activation → Dropout, with batch norm or without."""
     return nn.Sequential(
         nn.Linear(inputs, units),
-        nn.BatchNorm1d(units),
-        nn.LeakyReLU(0.2),
+        *([nn.BatchNorm1d(units)] if batch_norm else []),
+        ACTIVATIONS[activation](),
         nn.Dropout(dropout),
     )
 
@@ -28,7 +31,14 @@ class _Network(nn.Module):
     """What MLP and DenseNet share: checks, initialisation, the linear head."""
 
     def __init__(
-        self, landmarks, targets, hidden=(3000, 3000), dropout=0.1, head="xavier"
+        self,
+        landmarks,
+        targets,
+        hidden=(3000, 3000),
+        dropout=0.1,
+        head="xavier",
+        activation="leaky",
+        batch_norm=True,
     ):
         super().__init__()
         self.landmarks = whole("landmarks", landmarks)
@@ -41,10 +51,12 @@ class _Network(nn.Module):
         if not finite("dropout", dropout) < 1:
             raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
         one_of("head", head, HEADS)
+        one_of("activation", activation, ACTIVATIONS)
+        one_of("batch_norm", batch_norm, (True, False))
         self.layers = nn.ModuleList()
         width = landmarks
         for units in hidden:
-            self.layers.append(_layer(width, units, dropout))
+            self.layers.append(_layer(width, units, dropout, activation, batch_norm))
             width = self._width(width, units)
         self.head = nn.Linear(width, targets)
         for module in self.modules():
@@ -53,6 +65,9 @@ class _Network(nn.Module):
                 nn.init.zeros_(module.bias)
         if head == "zero":
             nn.init.zeros_(self.head.weight)
+        if head == "small":  # the same draw, scaled
+            bound = sqrt(6 / (width + targets))
+            self.head.weight.data.mul_(SMALL / bound)
 
     def forward(self, x):
         """Predictions (B, T) from standardised landmark values x (B, D)."""
@@ -78,8 +93,11 @@ class MLP(_Network):
         targets: T, the number of genes to predict, each a regression task.
         hidden: units of each hidden layer.
         dropout: share of the units that are dropped in training, in [0, 1).
-        head: start of the head's weights, `"xavier"` as in the paper, or `"zero"`
-            (predicts 0, the training mean, before the first step).
+        head: start of the head's weights, `"xavier"` as in the paper, `"small"`
+            (uniform within ±1e-4, as in D-GEX), or `"zero"` (predicts 0, the
+            training mean, before the first step).
+        activation: σ, `"leaky"` (LeakyReLU(0.2)) as in the paper, or `"tanh"`.
+        batch_norm: whether each hidden layer has batch norm, as in the paper.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -112,8 +130,11 @@ class DenseNet(_Network):
         targets: T, the number of genes to predict, each a regression task.
         hidden: units of each hidden layer.
         dropout: share of the units that are dropped in training, in [0, 1).
-        head: start of the head's weights, `"xavier"` as in the paper, or `"zero"`
-            (predicts 0, the training mean, before the first step).
+        head: start of the head's weights, `"xavier"` as in the paper, `"small"`
+            (uniform within ±1e-4, as in D-GEX), or `"zero"` (predicts 0, the
+            training mean, before the first step).
+        activation: σ, `"leaky"` (LeakyReLU(0.2)) as in the paper, or `"tanh"`.
+        batch_norm: whether each hidden layer has batch norm, as in the paper.
 
     Raises:
         ValueError: an argument is out of its range.

@@ -3,6 +3,7 @@
 import copy
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 import torch
@@ -10,6 +11,8 @@ import torch
 from lsmtl._checks import finite, matrix, natural, one_of, whole
 from lsmtl._progress import tqdm
 from lsmtl.metrics import mae
+
+WATCHED = 5000  # training profiles, drawn once, whose MAE lets the rate decay
 
 
 @dataclass(frozen=True)
@@ -20,17 +23,28 @@ class Recipe:
         epochs: passes over the training profiles.
         batch_size: profiles a step, B. A last, shorter batch is dropped; with fewer
             profiles than B, a batch is all of them.
-        lr: Adam's learning rate in the first epoch.
-        final_lr: its value in the last epoch, reached linearly.
-        weight_decay: Adam's ℓ2 penalty on all weights.
-        reduction: the ℓ1 loss as `"mean"` over batch and tasks or as `"sum"`, as it
-            is printed; λ's useful range moves with it.
+        lr: learning rate in the first epoch.
+        final_lr: its value in the last epoch, reached linearly; with `decay`, the
+            least it can be.
+        weight_decay: the optimiser's ℓ2 penalty on all weights.
+        reduction: the loss as `"mean"` over batch and tasks, as `"sum"` over both, as
+            it is printed, or as `"profile"`: the sum over tasks, its mean over the
+            batch. λ's useful range moves with it.
+        loss: `"absolute"`, |ŷ - y| (the ℓ1 loss), or `"squared"`, (ŷ - y)².
+        optimizer: `"adam"` or `"sgd"`.
+        momentum: SGD's, in [0, 1).
+        decay: None for the linear rate. A factor in (0, 1] multiplies the rate after
+            every epoch in which the MAE of the training profiles rose.
+        deeper: the weights of every linear map but the first learn at this many
+            times the rate.
 
     Raises:
         ValueError: a value is out of its range.
 
     >>> Recipe(epochs=3, lr=1e-2, final_lr=1e-4).rate(epoch=1)
     0.00505
+    >>> Recipe(lr=0.5, decay=0.9).rate(epoch=3, train_mae=[0.8, 0.7, 0.75])
+    0.45
     """
 
     epochs: int = 500
@@ -39,6 +53,11 @@ class Recipe:
     final_lr: float = 1e-5
     weight_decay: float = 0.0
     reduction: str = "mean"
+    loss: str = "absolute"
+    optimizer: str = "adam"
+    momentum: float = 0.0
+    decay: float | None = None
+    deeper: float = 1.0
 
     def __post_init__(self):
         whole("epochs", self.epochs)
@@ -47,10 +66,30 @@ class Recipe:
         finite("lr", self.lr, minimum=1e-12)
         finite("final_lr", self.final_lr)
         finite("weight_decay", self.weight_decay)
-        one_of("reduction", self.reduction, ("mean", "sum"))
+        one_of("reduction", self.reduction, ("mean", "sum", "profile"))
+        one_of("loss", self.loss, ("absolute", "squared"))
+        one_of("optimizer", self.optimizer, ("adam", "sgd"))
+        if not finite("momentum", self.momentum) < 1:
+            raise ValueError(f"momentum must be in [0, 1), got {self.momentum!r}")
+        if self.momentum and self.optimizer == "adam":
+            raise ValueError(
+                f"momentum is for the optimizer sgd; adam needs 0, got {self.momentum}"
+            )
+        if self.decay is not None and finite("decay", self.decay, 1e-12) > 1:
+            raise ValueError(f"decay must be None or in (0, 1], got {self.decay!r}")
+        finite("deeper", self.deeper)
 
-    def rate(self, epoch):
-        """The learning rate of an epoch, counted from 0."""
+    def rate(self, epoch, train_mae=()):
+        """The learning rate of an epoch, counted from 0.
+
+        Args:
+            epoch: the epoch.
+            train_mae: the MAE of the training profiles after each epoch before it;
+                counts with `decay`.
+        """
+        if self.decay is not None:
+            rises = sum(after > before for before, after in pairwise(train_mae))
+            return max(self.lr * self.decay**rises, self.final_lr)
         done = epoch / max(self.epochs - 1, 1)
         return self.lr + done * (self.final_lr - self.lr)
 
@@ -62,8 +101,9 @@ class Fit:
     Args:
         network: the network of the epoch with the lowest validation MAE, in
             evaluation mode.
-        history: a row an epoch: `epoch`, `lr`, `loss` (the ℓ1 loss), `penalty` (the
-            regulariser's) and `validation_mae`.
+        history: a row an epoch: `epoch`, `lr`, `loss` (without the penalty),
+            `penalty` (the regulariser's) and `validation_mae`; with the recipe's
+            `decay` also `train_mae`.
     """
 
     network: torch.nn.Module
@@ -71,7 +111,7 @@ class Fit:
 
 
 def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
-    r"""Minimise the ℓ1 loss plus a regulariser's penalty with Adam (Eq. 2).
+    r"""Minimise the loss plus a regulariser's penalty (Eq. 2: the ℓ1 loss, Adam).
 
     $\min \sum_i \| \mathbf{y}_i - \mathcal{F}(\mathbf{x}_i) \|_1 + \mathcal{R}$; the
     network that is returned is the one with the best MAE on the validation profiles.
@@ -106,21 +146,22 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
     if len(train_x) < 2:
         raise ValueError(f"train has {len(train_x)} profiles; at least 2 are needed")
     modules = [network] if regularizer is None else [network, regularizer.to(device)]
-    parameters = [p for module in modules for p in module.parameters()]
-    adam = torch.optim.Adam(
-        parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
-    )
+    optimizer = _optimizer(network, modules, recipe)
     batch = min(recipe.batch_size, len(train_x))
-    history, best, best_state = [], float("inf"), None
+    history, best, best_state, train_mae = [], float("inf"), None, []
     shuffle = torch.Generator().manual_seed(seed)
+    watched = None
+    if recipe.decay is not None:
+        watched = torch.randperm(len(train_x), generator=shuffle)[:WATCHED].to(device)
     if regularizer is not None:  # its draws leave batches and dropout as they are
         regularizer.generator = torch.Generator(device).manual_seed(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         bar = tqdm(range(recipe.epochs), desc="fit", unit="epoch", leave=False)
         for epoch in bar:
-            for group in adam.param_groups:
-                group["lr"] = recipe.rate(epoch)
+            lr = recipe.rate(epoch, train_mae)
+            for group in optimizer.param_groups:
+                group["lr"] = lr * group["times"]
             network.train()
             order = torch.randperm(len(train_x), generator=shuffle).to(device)
             losses, penalties = [], []
@@ -130,12 +171,15 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
                 loss, penalty = _losses(
                     network, train_x[rows], train_y[rows], regularizer, recipe
                 )
-                adam.zero_grad()
+                optimizer.zero_grad()
                 (loss + penalty).backward()
-                adam.step()
+                optimizer.step()
                 losses.append(loss.detach())
                 penalties.append(penalty.detach())
             score = mae(predict(network, valid_x), valid_y).mean().item()
+            if watched is not None:
+                of_train = predict(network, train_x[watched])
+                train_mae.append(mae(of_train, train_y[watched]).mean().item())
             loss, penalty = (torch.stack(v).mean().item() for v in (losses, penalties))
             if not math.isfinite(loss + penalty + score):
                 raise ValueError(
@@ -143,7 +187,7 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
                     f"{penalty}, validation MAE {score}; check the profiles, or "
                     f"try a lower lr than {recipe.lr}"
                 )
-            history.append((epoch, recipe.rate(epoch), loss, penalty, score))
+            history.append((epoch, lr, loss, penalty, score))
             if score < best:
                 best, best_state = score, copy.deepcopy(network.state_dict())
             bar.set_postfix_str(f"validation MAE {score:.4f}")
@@ -151,7 +195,10 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
         regularizer.generator = None
     network.load_state_dict(best_state)
     names = ["epoch", "lr", "loss", "penalty", "validation_mae"]
-    return Fit(network.eval(), pd.DataFrame(history, columns=names))
+    history = pd.DataFrame(history, columns=names)
+    if watched is not None:
+        history["train_mae"] = train_mae
+    return Fit(network.eval(), history)
 
 
 def predict(model, x):
@@ -209,12 +256,32 @@ def choose(models, x, y):
     return best
 
 
+def _optimizer(network, modules, recipe):
+    """Adam or SGD; a group's rate is `times` that of the recipe."""
+    maps = [m.weight for m in network.modules() if isinstance(m, torch.nn.Linear)]
+    deeper = {id(weight) for weight in maps[1:]}
+    groups = [{"params": [], "times": 1.0}, {"params": [], "times": recipe.deeper}]
+    for module in modules:
+        for p in module.parameters():
+            groups[id(p) in deeper]["params"].append(p)
+    options = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(groups, momentum=recipe.momentum, **options)
+    return torch.optim.Adam(groups, fused=True, **options)
+
+
 def _losses(network, x, y, regularizer, recipe):
-    """The ℓ1 loss of a batch and the regulariser's penalty."""
+    """The loss of a batch and the regulariser's penalty."""
     features = network.features(x)  # (B, w)
     predictions = network.head(features)  # (B, T)
-    error = (predictions - y).abs()  # (B, T)
-    loss = error.mean() if recipe.reduction == "mean" else error.sum()
+    error = predictions - y  # (B, T)
+    error = error.abs() if recipe.loss == "absolute" else error.square()
+    if recipe.reduction == "mean":
+        loss = error.mean()
+    elif recipe.reduction == "sum":
+        loss = error.sum()
+    else:  # "profile"
+        loss = error.sum(1).mean()
     if regularizer is None:
         return loss, torch.zeros_like(loss)
     return loss, regularizer(network, features, predictions, error.mean(0))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from lsmtl.networks import MLP, DenseNet, count_weights
+from lsmtl.networks import HEADS, MLP, DenseNet, count_weights
 from lsmtl.regularizers import MaskedLowRank
 
 D, T, HIDDEN = 7, 5, (6, 4)
@@ -105,6 +105,24 @@ def test_mlp_features_are_the_last_layer(x):
 
 
 @BOTH
+@pytest.mark.parametrize("activation", ["leaky", "tanh"])
+def test_without_batch_norm_a_layer_is_sigma_of_a_linear_map(make, activation, x):
+    network = trained_like(make, activation=activation, batch_norm=False)
+    z = x.numpy()
+    for layer in linears(network)[:-1]:
+        a = z @ array(layer.weight).T + array(layer.bias)
+        a = np.tanh(a) if activation == "tanh" else np.where(a > 0, a, 0.2 * a)
+        z = np.concatenate([z, a], axis=1) if make is DenseNet else a
+    np.testing.assert_allclose(array(network.features(x)), z, rtol=1e-10)
+
+
+def test_batch_norm_with_tanh_is_before_it(x):
+    network = MLP(D, T, hidden=(6,), dropout=0.0, activation="tanh").double()
+    z = np.arctanh(array(network.features(x)))
+    np.testing.assert_allclose(z.mean(0), 0, atol=1e-12)
+
+
+@BOTH
 def test_prediction_is_a_linear_map_of_the_features(make, x):
     network = trained_like(make)
     features = network.features(x)
@@ -145,14 +163,23 @@ def test_zero_head_predicts_exactly_0(make, training, x):
 @BOTH
 def test_the_heads_start_changes_neither_features_nor_the_random_stream(make, x):
     networks, following = [], []
-    for head in ("xavier", "zero"):
+    for head in HEADS:
         torch.manual_seed(3)
         networks.append(make(D, T, HIDDEN, head=head).double().eval())
         following.append(torch.rand(3))
-    xavier, zero = networks
-    assert torch.equal(xavier.features(x), zero.features(x))
-    assert torch.equal(*following)
+    xavier, *others = networks
+    for network, after in zip(others, following[1:], strict=True):
+        assert torch.equal(xavier.features(x), network.features(x))
+        assert torch.equal(following[0], after)
     assert xavier(x).abs().min() > 0
+
+
+@BOTH
+def test_a_small_head_is_uniform_within_a_ten_thousandth(make):
+    torch.manual_seed(0)
+    head = array(make(150, 250, hidden=(300, 200), head="small").head.weight)
+    assert 0.999e-4 < np.abs(head).max() <= 1e-4 * (1 + 1e-6)
+    assert head.var() == pytest.approx(1e-8 / 3, rel=0.03)
 
 
 @BOTH
@@ -237,7 +264,9 @@ def test_landmarks_themselves_are_never_dropped_or_scaled(x):
         ({"dropout": 1.0}, r"dropout .* 1\.0"),
         ({"dropout": -0.1}, r"dropout .* -0\.1"),
         ({"dropout": float("nan")}, "dropout .* nan"),
-        ({"head": "he"}, "head .* xavier, zero.* 'he'"),
+        ({"head": "he"}, "head .* xavier, small, zero.* 'he'"),
+        ({"activation": "relu"}, "activation .* leaky, tanh.* 'relu'"),
+        ({"batch_norm": "layer"}, "batch_norm .* True, False.* 'layer'"),
     ],
 )
 def test_wrong_arguments_are_named(make, wrong, named):

@@ -25,6 +25,10 @@ SHORT = Recipe(epochs=4, batch_size=16, lr=1e-2, final_lr=1e-3)
 BOTH = pytest.mark.parametrize("make", [MLP, DenseNet])
 
 
+def array(tensor):
+    return tensor.detach().numpy()
+
+
 def profiles(n, seed=0, noise=0.1, dtype=torch.float32):
     """Targets that are linear in the landmarks, plus noise."""
     rng = np.random.default_rng(seed)
@@ -188,6 +192,123 @@ def test_loss_of_an_epoch_is_the_mean_over_its_batches():
     start = network(dropout=0.0, head="zero")
     history = fit(start, TRAIN, VALIDATION, recipe=frozen).history
     assert history["loss"][0] == pytest.approx(TRAIN.y.abs().mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["absolute", "squared"])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "profile"])
+def test_losses_and_reductions_written_out(loss, reduction):
+    start = network(dropout=0.0)
+    error = array(copy.deepcopy(start).train()(TRAIN.x) - TRAIN.y)
+    error = np.abs(error) if loss == "absolute" else error**2
+    expected = {
+        "mean": error.mean(),
+        "sum": error.sum(),
+        "profile": error.sum(1).mean(),  # over tasks, then over the batch
+    }[reduction]
+    recipe = Recipe(epochs=1, batch_size=60, loss=loss, reduction=reduction)
+    history = fit(start, TRAIN, VALIDATION, recipe=recipe).history
+    assert history["loss"][0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_regulariser_hears_the_losses_that_are_minimised():
+    start, listener = network(dropout=0.0), Listener()
+    before = copy.deepcopy(start).train()
+    recipe = Recipe(epochs=1, batch_size=60, loss="squared")
+    fit(start, TRAIN, VALIDATION, listener, recipe)
+    expected = (before(TRAIN.x) - TRAIN.y).square().mean(0)
+    torch.testing.assert_close(listener.heard[0][3], expected)
+
+
+def written_out(start, steps, lr, momentum, deeper):
+    """SGD on the squared error of a tanh MLP with one hidden layer, in NumPy."""
+    x, y = array(TRAIN.x).astype(float), array(TRAIN.y).astype(float)
+    maps = [start.layers[0][0], start.head]
+    W1, b1, W2, b2 = (array(p).astype(float) for m in maps for p in (m.weight, m.bias))
+    velocity = [np.zeros_like(p) for p in (W1, b1, W2, b2)]
+    for _ in range(steps):
+        z = np.tanh(x @ W1.T + b1)
+        error = 2 * (z @ W2.T + b2 - y) / len(x)  # of Σ_t (ŷ - y)², mean over rows
+        back = error @ W2 * (1 - z**2)
+        gradients = back.T @ x, back.sum(0), error.T @ z, error.sum(0)
+        for k, times in enumerate((1, 1, deeper, 1)):
+            velocity[k] = momentum * velocity[k] - lr * times * gradients[k]
+        W1, b1, W2, b2 = (
+            p + v for p, v in zip((W1, b1, W2, b2), velocity, strict=True)
+        )
+    return W1, b1, W2, b2
+
+
+@pytest.mark.parametrize(("momentum", "deeper"), [(0.0, 1.0), (0.5, 1.0), (0.5, 3.0)])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_sgd_is_the_written_out_update(momentum, deeper, steps):
+    options = {"activation": "tanh", "batch_norm": False, "dropout": 0.0}
+    torch.manual_seed(0)
+    start = MLP(D, T, (5,), **options)
+    recipe = Recipe(
+        steps, 60, lr=0.01, final_lr=0.01, reduction="profile", loss="squared",
+        optimizer="sgd", momentum=momentum, deeper=deeper,
+    )  # fmt: skip
+    expected = written_out(start, steps, 0.01, momentum, deeper)
+    falling = SimpleNamespace(x=TRAIN.x, y=TRAIN.y)  # so that the last epoch is best
+    trained = fit(start, TRAIN, falling, recipe=recipe)
+    assert trained.history["validation_mae"].argmin() == steps - 1
+    maps = [start.layers[0][0], start.head]
+    found = [p for m in maps for p in (m.weight, m.bias)]
+    for p, want in zip(found, expected, strict=True):
+        np.testing.assert_allclose(array(p), want, rtol=1e-4, atol=1e-6)
+
+
+def test_a_regularisers_own_weights_learn_at_the_plain_rate():
+    moved = []
+    for deeper in (1.0, 5.0):
+        listener = Listener()
+        recipe = Recipe(1, 60, lr=0.1, optimizer="sgd", deeper=deeper)
+        fit(network(), TRAIN, VALIDATION, listener, recipe)
+        moved.append(2.0 - listener.weight.item())
+    assert moved == pytest.approx([0.4, 0.4])  # 0.1 times the gradient of weight²
+
+
+@pytest.mark.parametrize(
+    ("train_mae", "rate"),
+    [
+        ([], 1.0),
+        ([0.5], 1.0),
+        ([0.5, 0.4, 0.4], 1.0),  # the same is no rise
+        ([0.5, 0.6], 0.9),
+        ([0.5, 0.6, 0.55, 0.56, 0.3], 0.81),
+        (list(range(50)), 0.1),
+    ],
+)
+def test_the_rate_decays_with_every_rise_and_not_below_its_floor(train_mae, rate):
+    recipe = Recipe(lr=1.0, final_lr=0.1, decay=0.9)
+    assert recipe.rate(len(train_mae), train_mae) == pytest.approx(rate)
+
+
+def test_the_decaying_rate_follows_the_training_mae():
+    recipe = Recipe(30, 20, lr=0.3, final_lr=0.1, decay=0.8)
+    trained = fit(network(), profiles(60, noise=2), VALIDATION, recipe=recipe)
+    history = trained.history
+    rises = (history["train_mae"].diff() > 0).cumsum().shift(fill_value=0)
+    assert rises.iloc[-1] > 5
+    expected = np.maximum(0.3 * 0.8**rises, 0.1)
+    np.testing.assert_allclose(history["lr"], expected)
+    assert (history["lr"] == 0.1).any()
+
+
+def test_training_mae_is_of_the_whole_epochs_network_without_dropout():
+    start = network(dropout=0.5)
+    train = profiles(60, noise=2)
+    found = fit(start, train, VALIDATION, recipe=Recipe(1, 20, decay=0.9))
+    error = np.abs(array(predict(start, train.x) - train.y)).mean()
+    assert found.history["train_mae"][0] == pytest.approx(error, rel=1e-5)
+
+
+def test_training_mae_of_many_profiles_is_of_some(monkeypatch):
+    monkeypatch.setattr(training, "WATCHED", 10)
+    start, train = network(dropout=0.0), profiles(60, noise=2)
+    found = fit(start, train, VALIDATION, recipe=Recipe(1, 20, decay=0.9))
+    error = np.abs(array(predict(start, train.x) - train.y)).mean()
+    assert abs(found.history["train_mae"][0] - error) > 1e-4
 
 
 class Listener(nn.Module):
@@ -484,7 +605,16 @@ def test_defaults_are_the_papers():
         ({"lr": "fast"}, "lr .* 'fast'"),
         ({"final_lr": -1e-5}, "final_lr .* -1e-05"),
         ({"weight_decay": float("inf")}, "weight_decay .* inf"),
-        ({"reduction": "max"}, "reduction .* mean, sum.* 'max'"),
+        ({"reduction": "max"}, "reduction .* mean, sum, profile.* 'max'"),
+        ({"loss": "huber"}, "loss .* absolute, squared.* 'huber'"),
+        ({"optimizer": "lion"}, "optimizer .* adam, sgd.* 'lion'"),
+        ({"optimizer": "sgd", "momentum": 1.0}, r"momentum .* 1\.0"),
+        ({"optimizer": "sgd", "momentum": -0.5}, r"momentum .* -0\.5"),
+        ({"momentum": 0.5}, r"momentum .* sgd.* 0\.5"),
+        ({"decay": 0.0}, r"decay .* 0\.0"),
+        ({"decay": 1.1}, r"decay .* None or in \(0, 1\].* 1\.1"),
+        ({"decay": "linear"}, "decay .* 'linear'"),
+        ({"deeper": -3.0}, r"deeper .* -3\.0"),
     ],
 )
 def test_wrong_recipes_are_named(wrong, named):

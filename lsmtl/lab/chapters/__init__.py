@@ -4,6 +4,7 @@
 """
 
 from lsmtl.lab.chapters import (
+    base_networks,
     linear_models,
     masked_low_rank,
     raw_to_tensors,
@@ -14,6 +15,7 @@ _MODULES = (  # as the book has them
     transcriptome,
     raw_to_tensors,
     linear_models,
+    base_networks,
     masked_low_rank,
 )
 

@@ -1,0 +1,256 @@
+"""Deep base networks: architecture, loss, recipe, and the head's start."""
+
+import numpy as np
+import torch
+
+from lsmtl import data, dgex
+from lsmtl.data import Profiles
+from lsmtl.lab.exercises import Wrong, expect, numbers
+from lsmtl.lab.experiments import Experiment, Run, ridge, scores, thin
+from lsmtl.networks import MLP, DenseNet
+from lsmtl.training import Recipe, fit, predict
+
+BASES = {"MLP": MLP, "DenseNet": DenseNet}
+STEPS = 3  # in an epoch, of every network, however many training profiles there are
+USUAL = {"dropout": 0.1, "batch_norm": True}
+
+
+def _runs(sizes, landmarks):
+    size = {k: sizes[k] for k in ("targets", "hidden", "epochs")}
+    modern = [
+        {"profiles": None, "loss": loss, "head": head} | USUAL
+        for loss in ("absolute", "squared")
+        for head in ("xavier", "zero")
+    ]
+    curve = [
+        {"profiles": n, "loss": "absolute", "head": head} | USUAL
+        for n in [*sizes["profiles"], None]
+        for head in ("xavier", "small", "zero")
+    ]
+    parts = [
+        {"profiles": None, "loss": "absolute", "head": "zero"} | change
+        for change in (
+            {"dropout": 0.0, "batch_norm": True},
+            {"dropout": 0.25, "batch_norm": True},
+            {"dropout": 0.1, "batch_norm": False},
+        )
+    ]
+    both = modern + [c for c in curve if c not in modern]
+    for seed in range(sizes["seeds"]):
+        for n in [*sizes["profiles"], None]:
+            for method in ("training mean", "ridge"):
+                yield Run(method, {"targets": sizes["targets"], "profiles": n}, seed)
+        for method, changes in (("MLP", both + parts), ("DenseNet", both)):
+            for change in changes:
+                for lr in sizes["rates"][method]:
+                    yield Run(method, size | change | {"lr": lr}, seed)
+        for dropout in sizes["dropouts"]:
+            own = {"epochs": sizes["dgex_epochs"], "dropout": dropout}
+            yield Run("D-GEX", size | {"profiles": None} | own, seed)
+
+
+def _measure(adata, run, device):
+    c = run.configuration
+    splits = data.split(thin(adata, c["targets"]), run.seed, c["group"])
+    train, validation, test = splits.train, splits.validation, splits.test
+    tails = _tails(train.y)
+    rows = np.random.default_rng(run.seed).permutation(len(train.x))[: c["profiles"]]
+    train = Profiles(train.x[rows], train.y[rows])
+    if run.method == "training mean":
+        return _scores(torch.zeros_like(test.y), test.y, tails)
+    if run.method == "ridge":
+        parts = [v.numpy() for v in (train.x, train.y, validation.x, validation.y)]
+        return _scores(test.x.numpy() @ ridge(*parts), test.y, tails)
+    shape = len(splits.landmarks), len(splits.targets), tuple(c["hidden"])
+    torch.manual_seed(run.seed)
+    batch, test_x = len(train.x) // STEPS, test.x.to(device)
+    if run.method == "D-GEX":
+        network = dgex.DGEX(*shape, dropout=c["dropout"]).to(device)
+        recipe = dgex.recipe(len(c["hidden"]), c["epochs"], batch)
+        train_it = dgex.fit
+    else:
+        options = {k: c[k] for k in ("dropout", "head", "batch_norm")}
+        network = BASES[run.method](*shape, **options).to(device)
+        recipe = Recipe(c["epochs"], batch, c["lr"], c["lr"] / 100, loss=c["loss"])
+        train_it = fit
+    start = predict(network, test_x).std(0).mean().item()
+    trained = train_it(network, train, validation, recipe=recipe, seed=run.seed)
+    of_validation = predict(trained.network, validation.x.to(device)).cpu()
+    best = trained.history["validation_mae"].idxmin()
+    prediction = predict(trained.network, test_x).cpu()
+    return _scores(prediction, test.y, tails) | {
+        "validation_mae": (of_validation - validation.y).abs().mean().item(),
+        "best_epoch": int(trained.history["epoch"][best]),
+        "spread_at_start": start,
+        "spread": prediction.std(0).mean().item(),
+    }
+
+
+def _tails(y):
+    """Targets in five groups, from light to heavy tails in the training profiles."""
+    z = y.numpy().astype(float) - y.numpy().mean(0)
+    kurtosis = (z**4).mean(0) / np.maximum((z**2).mean(0) ** 2, 1e-12)
+    return np.array_split(np.argsort(kurtosis), 5)
+
+
+def _scores(prediction, target, tails):
+    error = np.asarray(prediction, float) - np.asarray(target, float)
+    return scores(prediction, target) | {
+        "mae_by_tail": [float(np.abs(error[:, g]).mean()) for g in tails],
+        "rmse_by_tail": [float(np.sqrt((error[:, g] ** 2).mean())) for g in tails],
+    }
+
+
+EXPERIMENT = Experiment(
+    name="base-networks",
+    recipe_version=1,
+    datasets={"breast": "group", "ecoli": "group"},
+    sizes={
+        "ci": {
+            "targets": 200,
+            "hidden": [50, 50],
+            "epochs": 15,
+            "dgex_epochs": 40,
+            "profiles": [40],
+            "rates": {"MLP": [1e-2], "DenseNet": [1e-3]},
+            "dropouts": [0.1],
+            "seeds": 2,
+        },
+        "laptop": {
+            "targets": None,
+            "hidden": [200, 200],
+            "epochs": 30,
+            "dgex_epochs": 200,
+            "profiles": [40, 100],
+            "rates": {"MLP": [1e-2, 3e-3], "DenseNet": [1e-3, 3e-4]},
+            "dropouts": [0.1, 0.25],
+            "seeds": 3,
+        },
+    },
+    runs=_runs,
+    measure=_measure,
+)
+
+
+def _best_constants(ask):
+    y = np.random.default_rng(0).exponential(size=(9, 4)) ** 2
+    expect(
+        ask(y.copy()),
+        np.median(y, axis=0),
+        [
+            (
+                y.mean(0),
+                "That minimises the squared error; for Σ|y - c| set the subgradient "
+                "to zero: how many samples lie on each side of c?",
+            ),
+            ((y.min(0) + y.max(0)) / 2, "That minimises the largest error, not Σ|·|."),
+            (
+                np.median(y, axis=1, keepdims=True)[:4, 0],
+                "One constant a gene is asked for: a gene is a column.",
+            ),
+        ],
+        "Not the minimiser of Σ|y - c| for each of four genes in nine samples.",
+    )
+    even = np.array([[0.0, 5.0], [1.0, 5.0], [4.0, 6.0], [99.0, 77.0]])
+    got = numbers(ask(even.copy()), (2,))
+    if not np.allclose(
+        np.abs(even - got).sum(0), np.abs(even - [2, 5.5]).sum(0), rtol=1e-6
+    ):
+        raise Wrong(
+            "Right for nine samples, not for four: any value between the two middle "
+            "ones will do."
+        )
+
+
+def _densenet(ask):
+    rng = np.random.default_rng(0)
+    D, H, T = 4, 4, 3
+    x = rng.normal(size=(5, D))
+    *layers, head = [
+        rng.normal(size=shape) for shape in [(D, H), (D + H, H), (D + 2 * H, T)]
+    ]
+
+    def forward(slope=0.2, newest_first=False, active_head=False):
+        def sigma(z):
+            return np.where(z > 0, z, slope * z)
+
+        z = x
+        for W in layers:
+            z = np.hstack([sigma(z @ W), z] if newest_first else [z, sigma(z @ W)])
+        return sigma(z @ head) if active_head else z @ head
+
+    expect(
+        ask(x.copy(), [W.copy() for W in layers], head.copy()),
+        forward(),
+        [
+            (forward(newest_first=True), "The order of the concatenation is x first."),
+            (forward(active_head=True), "The head is linear: no σ after it."),
+            (forward(slope=1), "That is linear: where is σ?"),
+            (forward(slope=0), "σ is a LeakyReLU: negative values are not cut to 0."),
+            (forward(slope=0.01), "The paper's leakiness is 0.2, not 0.01."),
+        ],
+        "Not the DenseNet for two hidden layers: what does each layer see?",
+    )
+
+
+def _unreached(ask):
+    rng = np.random.default_rng(0)
+    X, start = rng.normal(size=(4, 7)), rng.normal(size=(7, 3))
+    reached = np.linalg.pinv(X) @ X
+    expect(
+        ask(X.copy(), start.copy()),
+        start - reached @ start,
+        [
+            (
+                reached @ start,
+                "That is the part in the row space of X, which training does change; "
+                "the rest is asked for.",
+            ),
+            (start, "The samples span four of the seven directions: those change."),
+        ],
+        "Not the part of W0 that a gradient Xᵀ(XW - Y) cannot reach, for four samples "
+        "of seven features.",
+    )
+    copies = np.vstack([X[:2], X[:2]])  # four samples, two directions
+    want = start - np.linalg.pinv(copies) @ copies @ start
+    expect(
+        ask(copies.copy(), start.copy()),
+        want,
+        [],
+        "Right for samples in general position, not for repeated ones: XXᵀ has no "
+        "inverse there.",
+    )
+
+
+def _rates(ask):
+    mae = np.array([0.9, 0.8, 0.85, 0.84, 0.84, 0.86, 0.9, 0.7, 0.75])
+
+    def rates(floor=0.75, best=False, ties=False, early=False):
+        found, rate = [], 1.0
+        for epoch in range(len(mae)):
+            last = epoch if early else epoch - 1
+            if last >= 1:
+                before = mae[:last].min() if best else mae[last - 1]
+                if mae[last] > before or (ties and mae[last] == before):
+                    rate *= 0.9
+            found.append(max(rate, floor))
+        return found
+
+    expect(
+        ask(mae.copy(), 1.0, 0.75),
+        rates(),
+        [
+            (
+                rates(early=True),
+                "One epoch early: the MAE after an epoch decides the rate of the next.",
+            ),
+            (rates(best=True), "Compare with the epoch before, not with the best."),
+            (rates(ties=True), "An MAE that stays the same has not risen."),
+            (rates(floor=0), "Below its floor the rate must not fall."),
+            (1.0 * 0.9 ** np.arange(len(mae)), "Only a rise of the MAE lowers it."),
+        ],
+        "Not the rates of nine epochs in which the MAE rises now and then.",
+    )
+
+
+CHECKERS = (_best_constants, _densenet, _unreached, _rates)  # as the exercises
