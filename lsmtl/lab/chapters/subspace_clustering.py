@@ -1,0 +1,256 @@
+"""Subspace clustering of tasks: does V find relations that are known?"""
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.cluster import SpectralClustering
+from sklearn.metrics import adjusted_rand_score, average_precision_score
+
+from lsmtl import data
+from lsmtl.lab.experiments import Experiment, Run, ridge, scores, thin
+from lsmtl.networks import DenseNet
+from lsmtl.regularizers import SelfExpression
+from lsmtl.training import Recipe, fit, predict
+
+RIDGES = 10.0 ** np.arange(-3, 3)  # γ over the mean square of f, the same for both
+LASSOS = (0.003, 0.01, 0.03, 0.1, 0.3)
+LOCAL = 50  # targets; a regulator of more says little about a pair of genes
+
+
+def ridge_v(f, gamma):
+    """The V that minimises ‖f − fV‖²/n + γ‖V‖² with a zero diagonal; f (n, T)."""
+    _, s, vt = np.linalg.svd(f, full_matrices=False)
+    s = s**2 / len(f)
+    P = -(vt.T * (s / (s + gamma))) @ vt  # (f'f/n + γ)⁻¹ times γ, less the identity
+    P[np.diag_indices_from(P)] += 1
+    V = -P / P.diagonal()
+    np.fill_diagonal(V, 0)
+    return V
+
+
+def lasso_v(f, gamma, steps=200):
+    """The same with γ‖V‖₁, by accelerated proximal gradient descent."""
+    G = f.T @ f / len(f)
+    rate = 0.5 / np.linalg.norm(G, 2)
+    V = ahead = np.zeros_like(G)
+    for k in range(steps):
+        new = ahead - rate * 2 * (G @ ahead - G)
+        new = np.sign(new) * np.maximum(np.abs(new) - rate * gamma, 0)
+        np.fill_diagonal(new, 0)
+        ahead, V = new + k / (k + 3) * (new - V), new
+    return V
+
+
+def simulate(samples, noise, seed, modules=6, size=20, dim=4, landmarks=40):
+    """Tasks in subspaces: x (n, D), y (n, T), and the module of each task (T,).
+
+    A module's tasks are random combinations of `dim` directions of its own; the
+    features are correlated; a task has variance 1, before noise of that deviation.
+    """
+    rng = np.random.default_rng(seed)
+    spread = np.exp(rng.normal(size=landmarks))
+    q, _ = np.linalg.qr(rng.normal(size=(landmarks, landmarks)))
+    x = (rng.normal(size=(samples, landmarks)) * spread) @ q.T
+    W = [
+        rng.normal(size=(landmarks, dim)) @ rng.normal(size=(dim, size))
+        for _ in range(modules)
+    ]
+    W = np.hstack(W)  # (D, T)
+    W /= np.linalg.norm(spread[:, None] * (q.T @ W), axis=0)
+    y = x @ W + noise * rng.normal(size=(samples, modules * size))
+    return x, y, np.repeat(np.arange(modules), size)
+
+
+def chosen(f, held_out, penalised, gammas):
+    """The V of f (rows, T) whose γ rebuilds held-out measured targets best."""
+    found = {}
+    for gamma in gammas:
+        V = penalised(f, gamma * (f**2).mean())
+        found[gamma] = float(np.mean((held_out - held_out @ V) ** 2)), V
+    gamma = min(found, key=lambda g: found[g][0])
+    return gamma, *found[gamma]
+
+
+def source(of, train, validation):
+    """What is related to what: rows of measured targets, of predictions, or W."""
+    if of == "targets":
+        return train[1]
+    W = ridge(*train, *validation)  # (D, T)
+    return train[0] @ W if of == "predictions" else W
+
+
+def modules_found(strength, module):
+    """Average precision over pairs, and adjusted Rand index of the clusters."""
+    pairs = np.triu_indices(len(module), 1)
+    clusters = SpectralClustering(
+        module.max() + 1, affinity="precomputed", random_state=0
+    ).fit_predict(strength + 1e-9)  # so that the graph is connected
+    same = module[pairs[0]] == module[pairs[1]]
+    return {
+        "ap": average_precision_score(same, strength[pairs]),
+        "chance": float(same.mean()),
+        "ari": adjusted_rand_score(module, clusters),
+    }
+
+
+def regulated(adata, targets):
+    """Which targets have a local regulator, (T,), and the pairs that share one.
+
+    Returns:
+        known (T,), and of all pairs of known targets: related and apart, whether
+        they share a local regulator and whether they belong to different operons.
+    """
+    network = adata.uns["regulation"].astype(str)
+    size = network.groupby("regulator")["gene"].transform("nunique")
+    network = network[(size <= LOCAL) & network["gene"].isin(targets)]
+    names, regulator = np.unique(network["regulator"], return_inverse=True)
+    R = np.zeros((len(targets), len(names)), dtype=np.float32)
+    R[pd.Index(targets).get_indexer(network["gene"]), regulator] = 1
+    known = R.any(1)
+    a, b = np.triu_indices(known.sum(), 1)
+    operon = adata.var.loc[list(targets), "operon"].to_numpy(str)[known]
+    return known, ((R @ R.T)[np.ix_(known, known)] > 0)[a, b], operon[a] != operon[b]
+
+
+def regulators_found(strength, known, related, apart):
+    """Average precision over pairs, of all and of those in different operons.
+
+    `top_apart` is the share of related pairs among the 1,000 strongest of these.
+    """
+    pairs = strength[np.ix_(known, known)][np.triu_indices(known.sum(), 1)]
+    strongest = pairs[apart].argsort()[-1000:]
+    return {
+        "ap": average_precision_score(related, pairs),
+        "chance": float(related.mean()),
+        "ap_apart": average_precision_score(related[apart], pairs[apart]),
+        "chance_apart": float(related[apart].mean()),
+        "top_apart": float(related[apart][strongest].mean()),
+    }
+
+
+def _runs(sizes, landmarks):
+    genes = {"genes": "measured", "targets": sizes["targets"]}
+    network = genes | {k: sizes[k] for k in ("hidden", "epochs")}
+    for seed in range(sizes["seeds"]):
+        for samples, noise, of in sizes["simulations"]:
+            what = {"genes": "simulated", "of": of, "samples": samples}
+            what |= {"noise": noise, **sizes["modules"]}
+            for method in ("correlation", "V, ridge", "V, lasso"):
+                yield Run(method, what, seed)
+        for of in ("targets", "predictions", "weights"):
+            for method in ("correlation", "V, ridge"):
+                yield Run(method, genes | {"of": of}, seed)
+        for head in ("xavier", "zero"):
+            yield Run("DenseNet", network | {"head": head}, seed)
+        for head, strength, sparsity in sizes["trained"]:
+            start = network | {"head": head, "strength": strength}
+            yield Run("V trained", start | {"sparsity": sparsity}, seed)
+            if not sparsity:
+                yield Run("V = 0", start | {"sparsity": sparsity}, seed)
+
+
+def _measure(adata, run, device):
+    c = run.configuration
+    if c["genes"] == "simulated":
+        sizes = {k: c[k] for k in ("modules", "size", "dim")}
+        x, y, module = simulate(c["samples"], c["noise"], run.seed, **sizes)
+        kept = len(x) * 4 // 5
+        parts = [(v[:kept], v[kept:]) for v in (x, y)]
+        train, validation = zip(*parts, strict=True)
+        found, V = _strength(run.method, c["of"], train, validation)
+        return found | modules_found(V, module)
+    splits = data.split(thin(adata, c["targets"]), run.seed, c["group"])
+    truth = regulated(adata, splits.targets)
+    if "hidden" in c:
+        return _trained(splits, run, truth, device)
+    train, validation = (
+        (p.x.numpy(), p.y.numpy()) for p in (splits.train, splits.validation)
+    )
+    found, V = _strength(run.method, c["of"], train, validation)
+    if run.method == "V, ridge":
+        f = source(c["of"], train, validation)
+        by_gamma = [ridge_v(f, gamma * (f**2).mean()) for gamma in RIDGES]
+        by_gamma = [regulators_found(_both(V), *truth)["ap_apart"] for V in by_gamma]
+        found |= {"ap_apart_by_gamma": by_gamma}
+    return found | regulators_found(V, *truth)
+
+
+def _both(V):
+    return np.abs(V) + np.abs(V).T
+
+
+def _strength(method, of, train, validation):
+    """How strongly each pair is related, (T, T), and how that was chosen."""
+    f = source(of, train, validation)
+    if method == "correlation":
+        return {}, np.abs(np.corrcoef(f.T))
+    penalised, gammas = {
+        "V, ridge": (ridge_v, RIDGES),
+        "V, lasso": (lasso_v, LASSOS),
+    }[method]
+    gamma, error, V = chosen(f, validation[1], penalised, gammas)
+    share = float((V != 0).mean())
+    return {"gamma": float(gamma), "error": error, "nonzero": share}, _both(V)
+
+
+def _trained(splits, run, truth, device):
+    c = run.configuration
+    D, T = len(splits.landmarks), len(splits.targets)
+    torch.manual_seed(run.seed)
+    network = DenseNet(D, T, tuple(c["hidden"]), head=c["head"]).to(device)
+    v = None
+    if run.method != "DenseNet":
+        v = SelfExpression(T, c["strength"], c["sparsity"])
+        v.V.requires_grad_(run.method == "V trained")
+    recipe = Recipe(epochs=c["epochs"])
+    trained = fit(network, splits.train, splits.validation, v, recipe, run.seed)
+    prediction = predict(trained.network, splits.test.x.to(device)).cpu()
+    found = scores(prediction, splits.test.y) | {
+        "validation_mae": trained.history["validation_mae"].min(),
+        "spread": prediction.std(0).mean().item(),
+    }
+    if run.method == "V trained":
+        V = v.coefficients().detach().cpu().numpy()
+        found |= regulators_found(_both(V), *truth)
+    return found
+
+
+EXPERIMENT = Experiment(
+    name="subspace-clustering",
+    recipe_version=1,
+    datasets={"ecoli": "group"},
+    sizes={
+        "ci": {
+            "targets": 500,
+            "hidden": [50],
+            "epochs": 10,
+            "trained": [("xavier", 1.0, 0.0)],
+            "modules": {"modules": 4, "size": 15, "dim": 3},
+            "simulations": [(60, 0.5, "targets"), (240, 0.5, "targets")],
+            "seeds": 2,
+        },
+        "laptop": {
+            "targets": None,
+            "hidden": [300, 300],
+            "epochs": 50,
+            "trained": [
+                ("xavier", 0.1, 0.0),
+                ("xavier", 1.0, 0.0),
+                ("xavier", 1.0, 0.01),
+                ("zero", 0.1, 0.0),
+            ],
+            "modules": {"modules": 6, "size": 20, "dim": 4},
+            "simulations": [
+                (samples, noise, "targets")
+                for noise in (0.1, 0.5, 1.0)
+                for samples in (50, 100, 200, 400, 800)
+            ]
+            + [(200, 0.5, "predictions"), (200, 0.5, "weights")],
+            "seeds": 3,
+        },
+    },
+    runs=_runs,
+    measure=_measure,
+)
+
+CHECKERS = ()
