@@ -7,6 +7,7 @@ from sklearn.cluster import SpectralClustering
 from sklearn.metrics import adjusted_rand_score, average_precision_score
 
 from lsmtl import data
+from lsmtl.lab.exercises import expect
 from lsmtl.lab.experiments import Experiment, Run, ridge, scores, thin
 from lsmtl.networks import DenseNet
 from lsmtl.regularizers import SelfExpression
@@ -253,4 +254,119 @@ EXPERIMENT = Experiment(
     measure=_measure,
 )
 
-CHECKERS = ()
+
+def _penalty(ask):
+    rng = np.random.default_rng(0)
+    f, V = rng.normal(size=(5, 4)), rng.normal(size=(4, 4))
+    zero = V * (1 - np.eye(4))
+    error, size = ((f - f @ zero) ** 2).sum(), np.abs(zero).sum()
+    lam, gamma = 0.7, 0.3
+    expect(
+        ask(f.copy(), V.copy(), lam, gamma),
+        lam * error + gamma * size,
+        [
+            (
+                lam * ((f - f @ V) ** 2).sum() + gamma * np.abs(V).sum(),
+                "A task helps to rebuild itself: what about the diagonal of V?",
+            ),
+            (
+                lam * error + gamma * np.abs(V).sum(),
+                "The error is right; the ℓ1 norm still counts the diagonal.",
+            ),
+            (
+                lam * ((f - f @ zero.T) ** 2).sum() + gamma * size,
+                "Column t of V rebuilds task t; yours takes row t.",
+            ),
+            (
+                lam * (error + gamma * size),
+                "γ stands beside λ, not inside its bracket.",
+            ),
+            (lam * error, "The error is right; the ℓ1 norm of V is missing."),
+            (
+                lam * error + gamma * (zero**2).sum(),
+                "That is a ridge: ‖V‖₁ sums absolute values.",
+            ),
+            (
+                lam * np.sqrt(error) + gamma * size,
+                "The norm of the error is squared in Eq. 4.",
+            ),
+            (
+                lam * error / f.size + gamma * size,
+                "That is a mean over the batch; the printed equation is a sum.",
+            ),
+        ],
+        "Not λ‖F − FV‖² + γ‖V‖₁ for a batch of 5 profiles and 4 tasks.",
+    )
+
+
+def _partial(ask):
+    rng = np.random.default_rng(1)
+    V = ridge_v(rng.normal(size=(40, 5)) @ rng.normal(size=(5, 5)), 0.01)
+    right = np.sign(V) * np.sqrt(V * V.T)
+    expect(
+        ask(V.copy()),
+        right,
+        [
+            (np.abs(right), "The sizes are right; a partial correlation has a sign."),
+            (-right, "The sign is turned: V and the partial correlation agree in it."),
+            (V * V.T, "That is the square of the partial correlation."),
+            (
+                (V + V.T) / 2,
+                "The arithmetic mean still depends on the scales of the tasks.",
+            ),
+            (right + np.eye(5), "The diagonal should stay zero."),
+        ],
+        "Not the partial correlations: write V_st and V_ts with P; what is left when "
+        "you combine them?",
+    )
+
+
+def _precision(ask):
+    rng = np.random.default_rng(2)
+    score = rng.permutation(12) / 10
+    related = np.array([1, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 0], dtype=bool)
+
+    def precisions(order):
+        hit = related[order]
+        return hit.cumsum() / np.arange(1, 13), hit
+
+    precision, hit = precisions(np.argsort(-score))
+    turned, turned_hit = precisions(np.argsort(score))
+    wins = (score[related][:, None] > score[~related]).mean()
+    expect(
+        ask(score.copy(), related.copy()),
+        precision[hit].mean(),
+        [
+            (turned[turned_hit].mean(), "Your ranking begins with the weakest pair."),
+            (precision.mean(), "Take the precision at the related pairs only."),
+            (precision[hit].sum(), "That is the sum over the related pairs."),
+            (precision[hit].sum() / 12, "Divide by the number of related pairs."),
+            (wins, "That is the area under the ROC curve."),
+            (precision[hit.sum() - 1], "That is the precision at a single cut."),
+        ],
+        "Not the average precision of a ranking of 12 pairs, 4 of them related.",
+    )
+
+
+def _largest(ask):
+    for gib in (12, 80, 0.5):
+        room = gib * 2**30
+
+        def tasks(each, room=room):
+            return np.floor(np.sqrt(room / each))
+
+        expect(
+            ask(gib),
+            tasks(16),
+            [
+                (tasks(4), "That is room for V alone: what else does Adam keep?"),
+                (tasks(8), "V and its gradient are counted; Adam keeps more."),
+                (tasks(12), "Count V, its gradient, and Adam's two averages."),
+                (np.floor(np.sqrt(gib * 1e9 / 16)), "A GiB has 2³⁰ bytes."),
+                (np.floor(room / 16), "That is the number of entries, not of tasks."),
+            ],
+            f"Wrong for {gib} GiB: how many numbers does training keep for an entry?",
+        )
+
+
+CHECKERS = (_penalty, _partial, _precision, _largest)  # in the order of the exercises
