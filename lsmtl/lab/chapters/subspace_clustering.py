@@ -62,16 +62,6 @@ def simulate(samples, noise, seed, modules=6, size=20, dim=4, landmarks=40):
     return x, y, np.repeat(np.arange(modules), size)
 
 
-def chosen(f, held_out, penalised, gammas):
-    """The V of f (rows, T) whose γ rebuilds held-out measured targets best."""
-    found = {}
-    for gamma in gammas:
-        V = penalised(f, gamma * (f**2).mean())
-        found[gamma] = float(np.mean((held_out - held_out @ V) ** 2)), V
-    gamma = min(found, key=lambda g: found[g][0])
-    return gamma, *found[gamma]
-
-
 def source(of, train, validation):
     """What is related to what: rows of measured targets, of predictions, or W."""
     if of == "targets":
@@ -158,8 +148,8 @@ def _measure(adata, run, device):
         kept = len(x) * 4 // 5
         parts = [(v[:kept], v[kept:]) for v in (x, y)]
         train, validation = zip(*parts, strict=True)
-        found, V = _strength(run.method, c["of"], train, validation)
-        return found | modules_found(V, module)
+        found, best, _ = _strengths(run.method, c["of"], train, validation)
+        return found | modules_found(best, module)
     splits = data.split(thin(adata, c["targets"]), run.seed, c["group"])
     truth = regulated(adata, splits.targets)
     if "hidden" in c:
@@ -167,31 +157,44 @@ def _measure(adata, run, device):
     train, validation = (
         (p.x.numpy(), p.y.numpy()) for p in (splits.train, splits.validation)
     )
-    found, V = _strength(run.method, c["of"], train, validation)
-    if run.method == "V, ridge":
-        f = source(c["of"], train, validation)
-        by_gamma = [ridge_v(f, gamma * (f**2).mean()) for gamma in RIDGES]
-        by_gamma = [regulators_found(_both(V), *truth)["ap_apart"] for V in by_gamma]
+    found, best, every = _strengths(run.method, c["of"], train, validation)
+    if every:
+        by_gamma = [regulators_found(V, *truth)["ap_apart"] for V in every]
         found |= {"ap_apart_by_gamma": by_gamma}
-    return found | regulators_found(V, *truth)
+    return found | regulators_found(best, *truth)
 
 
-def _both(V):
-    return np.abs(V) + np.abs(V).T
+def _strengths(method, of, train, validation):
+    """How strongly each pair is related, (T, T), with the best γ and with every γ.
 
-
-def _strength(method, of, train, validation):
-    """How strongly each pair is related, (T, T), and how that was chosen."""
+    The best γ has the V that rebuilds the measured targets of validation rows best.
+    """
     f = source(of, train, validation)
     if method == "correlation":
-        return {}, np.abs(np.corrcoef(f.T))
+        return {}, np.abs(np.corrcoef(f.T)), []
     penalised, gammas = {
         "V, ridge": (ridge_v, RIDGES),
         "V, lasso": (lasso_v, LASSOS),
     }[method]
-    gamma, error, V = chosen(f, validation[1], penalised, gammas)
-    share = float((V != 0).mean())
-    return {"gamma": float(gamma), "error": error, "nonzero": share}, _both(V)
+    y, errors, shares, every = validation[1], [], [], []
+    for gamma in gammas:
+        V = penalised(f, gamma * (f**2).mean())
+        errors.append(float(np.mean((y - y @ V) ** 2)))
+        shares.append(float((V != 0).mean()))
+        every.append(_both(V))
+    best = int(np.argmin(errors))
+    found = {
+        "gamma": float(gammas[best]),
+        "error": errors[best],
+        "nonzero": shares[best],
+    }
+    return found, every[best], every
+
+
+def _both(V):
+    """|V| + |V|ᵀ, in place: V may be large."""
+    np.abs(V, out=V)
+    return V + V.T
 
 
 def _trained(splits, run, truth, device):
