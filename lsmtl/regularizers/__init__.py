@@ -7,5 +7,6 @@ scalar with its strength applied. Shapes: B batch, w features at the head, T tar
 """
 
 from lsmtl.regularizers.masked_low_rank import MaskedLowRank
+from lsmtl.regularizers.self_expression import SelfExpression
 
-__all__ = ["MaskedLowRank"]
+__all__ = ["MaskedLowRank", "SelfExpression"]

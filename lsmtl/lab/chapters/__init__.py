@@ -8,6 +8,7 @@ from lsmtl.lab.chapters import (
     linear_models,
     masked_low_rank,
     raw_to_tensors,
+    subspace_clustering,
     transcriptome,
 )
 
@@ -16,6 +17,7 @@ _MODULES = (  # as the book has them
     raw_to_tensors,
     linear_models,
     base_networks,
+    subspace_clustering,
     masked_low_rank,
 )
 

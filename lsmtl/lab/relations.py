@@ -1,0 +1,101 @@
+"""Relations between tasks: V of measured values, and what is known about them."""
+
+import numpy as np
+import pandas as pd
+from sklearn.cluster import SpectralClustering
+from sklearn.metrics import adjusted_rand_score, average_precision_score
+
+LOCAL = 50  # targets; a regulator of more says little about a pair of genes
+
+
+def ridge_v(f, gamma):
+    """The V that minimises ‖f − fV‖²/n + γ‖V‖² with a zero diagonal; f (n, T)."""
+    _, s, vt = np.linalg.svd(f, full_matrices=False)
+    s = s**2 / len(f)
+    P = -(vt.T * (s / (s + gamma))) @ vt  # (f'f/n + γ)⁻¹ times γ, less the identity
+    P[np.diag_indices_from(P)] += 1
+    V = -P / P.diagonal()
+    np.fill_diagonal(V, 0)
+    return V
+
+
+def lasso_v(f, gamma, steps=200):
+    """The same with γ‖V‖₁, by accelerated proximal gradient descent."""
+    G = f.T @ f / len(f)
+    rate = 0.5 / np.linalg.norm(G, 2)
+    V = ahead = np.zeros_like(G)
+    for k in range(steps):
+        new = ahead - rate * 2 * (G @ ahead - G)
+        new = np.sign(new) * np.maximum(np.abs(new) - rate * gamma, 0)
+        np.fill_diagonal(new, 0)
+        ahead, V = new + k / (k + 3) * (new - V), new
+    return V
+
+
+def simulate(samples, noise, seed, modules=6, size=20, dim=4, landmarks=40):
+    """Tasks in subspaces: x (n, D), y (n, T), and the module of each task (T,).
+
+    A module's tasks are random combinations of `dim` directions of its own; the
+    features are correlated; a task has variance 1, before noise of that deviation.
+    """
+    rng = np.random.default_rng(seed)
+    spread = np.exp(rng.normal(size=landmarks))
+    q, _ = np.linalg.qr(rng.normal(size=(landmarks, landmarks)))
+    x = (rng.normal(size=(samples, landmarks)) * spread) @ q.T
+    W = [
+        rng.normal(size=(landmarks, dim)) @ rng.normal(size=(dim, size))
+        for _ in range(modules)
+    ]
+    W = np.hstack(W)  # (D, T)
+    W /= np.linalg.norm(spread[:, None] * (q.T @ W), axis=0)
+    y = x @ W + noise * rng.normal(size=(samples, modules * size))
+    return x, y, np.repeat(np.arange(modules), size)
+
+
+def modules_found(strength, module):
+    """Average precision over pairs, and adjusted Rand index of the clusters."""
+    pairs = np.triu_indices(len(module), 1)
+    clusters = SpectralClustering(
+        module.max() + 1, affinity="precomputed", random_state=0
+    ).fit_predict(strength + 1e-9)  # so that the graph is connected
+    same = module[pairs[0]] == module[pairs[1]]
+    return {
+        "ap": average_precision_score(same, strength[pairs]),
+        "chance": float(same.mean()),
+        "ari": adjusted_rand_score(module, clusters),
+    }
+
+
+def regulated(adata, targets):
+    """Which targets have a local regulator, (T,), and the pairs that share one.
+
+    Returns:
+        known (T,), and of all pairs of known targets: related and apart, whether
+        they share a local regulator and whether they belong to different operons.
+    """
+    network = adata.uns["regulation"].astype(str)
+    size = network.groupby("regulator")["gene"].transform("nunique")
+    network = network[(size <= LOCAL) & network["gene"].isin(targets)]
+    names, regulator = np.unique(network["regulator"], return_inverse=True)
+    R = np.zeros((len(targets), len(names)), dtype=np.float32)
+    R[pd.Index(targets).get_indexer(network["gene"]), regulator] = 1
+    known = R.any(1)
+    a, b = np.triu_indices(known.sum(), 1)
+    operon = adata.var.loc[list(targets), "operon"].to_numpy(str)[known]
+    return known, ((R @ R.T)[np.ix_(known, known)] > 0)[a, b], operon[a] != operon[b]
+
+
+def regulators_found(strength, known, related, apart):
+    """Average precision over pairs, of all and of those in different operons.
+
+    `top_apart` is the share of related pairs among the 1,000 strongest of these.
+    """
+    pairs = strength[np.ix_(known, known)][np.triu_indices(known.sum(), 1)]
+    strongest = pairs[apart].argsort()[-1000:]
+    return {
+        "ap": average_precision_score(related, pairs),
+        "chance": float(related.mean()),
+        "ap_apart": average_precision_score(related[apart], pairs[apart]),
+        "chance_apart": float(related[apart].mean()),
+        "top_apart": float(related[apart][strongest].mean()),
+    }
