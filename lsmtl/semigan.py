@@ -66,10 +66,7 @@ class SemiGAN(nn.Module):
 
     def sample(self, n):
         """n invented pairs G(z): x (n, D) and y (n, T)."""
-        like = self.G.head.weight
-        z = torch.randn(
-            n, self.noise, dtype=like.dtype, device=like.device, generator=self.random
-        )
+        z = self.G.head.weight.new_empty(n, self.noise).normal_(generator=self.random)
         return self.G(z).split([self.landmarks, self.targets], dim=1)
 
     def joint(self, x, y):
@@ -147,8 +144,7 @@ def fit_semigan(network, train, validation, gan, unlabelled=None, recipe=PAPER, 
         and `trust`, what D_xy believes of invented pairs.
 
     Raises:
-        ValueError: profiles and networks don't match, there are too few profiles, or
-            a loss stops being finite.
+        ValueError: profiles, network and gan don't match, or a loss isn't finite.
     """
     if not isinstance(recipe, Recipe):
         raise ValueError(f"recipe must be a Recipe, got {recipe!r}")
