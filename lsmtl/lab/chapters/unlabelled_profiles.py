@@ -8,6 +8,7 @@ import torch
 
 from lsmtl import data
 from lsmtl.data import Profiles
+from lsmtl.lab.exercises import Wrong, expect, numbers
 from lsmtl.lab.experiments import Experiment, Run, ridge, scores, thin
 from lsmtl.networks import DenseNet
 from lsmtl.semigan import SemiGAN, fit_semigan
@@ -197,4 +198,132 @@ EXPERIMENT = Experiment(
 )
 
 
-CHECKERS = ()  # in the order of the exercises
+def _self_train(ask):
+    rng = np.random.default_rng(0)
+    X, Y, U = (rng.normal(size=size) for size in [(12, 5), (12, 3), (40, 5)])
+    alpha = 3.0
+
+    def fit_to(X, Y, alpha):
+        return np.linalg.solve(X.T @ X + alpha * np.eye(5), X.T @ Y)
+
+    W = fit_to(X, Y, alpha)
+    both = np.vstack([X, U])
+    expect(
+        ask(X.copy(), Y.copy(), U.copy(), alpha),
+        W,
+        [
+            (
+                fit_to(both, np.vstack([Y, np.zeros((40, 3))]), alpha),
+                "Your unlabelled profiles have the target 0 in the second fit.",
+            ),
+            (
+                fit_to(both, np.vstack([Y, U @ W]), alpha * 52 / 12),
+                "Your second fit has another penalty: α grew with the profiles.",
+            ),
+            (
+                fit_to(both, np.vstack([Y, U @ W]), 0),
+                "The penalty is missing in the second fit.",
+            ),
+            (fit_to(X, Y, 0), "The penalty is missing."),
+            (
+                fit_to(both, np.vstack([Y, U @ fit_to(X, Y, 0)]), alpha),
+                "The penalty is missing in the first fit.",
+            ),
+        ],
+        "Not the weights of the second fit for n = 12, m = 40, α = 3: are both fits "
+        "(XᵀX + αI)⁻¹ XᵀY?",
+    )
+
+
+def _best(ask):
+    rng = np.random.default_rng(0)
+    p, q = (v / v.sum() for v in rng.random((2, 6)))
+    expect(
+        ask(p.copy(), q.copy()),
+        p / (p + q),
+        [
+            (q / (p + q), "That is the probability of being invented."),
+            (p, "That is how often real ones fall into the bin; q matters as well."),
+            (p / q, "That is a ratio, not a probability: it can exceed 1."),
+            (np.log(p / q), "Those are the logits; σ is asked for."),
+            ((p > q).astype(float), "The cross entropy punishes being that sure."),
+        ],
+        "Not the minimum: set the derivative of a bin's loss by σ to zero.",
+    )
+    p, q = np.array([0.5, 0.5, 0.0, 0.0]), np.array([0.25, 0.0, 0.75, 0.0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        got = np.asarray(ask(p.copy(), q.copy()), dtype=float)
+    if got.shape == p.shape and np.isnan(got[3]):
+        raise Wrong("0 / 0 where neither occurs: the text says what to return there.")
+    expect(got, [2 / 3, 1, 0, 0.5], [], "Wrong where one of them never occurs.")
+
+
+def _losses(ask):
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(1, 1, 9), rng.normal(-1, 1, 7)
+
+    def s(d):
+        return np.logaddexp(0, d).mean()
+
+    want = [s(-real) + s(fake), s(-fake)]
+    expect(
+        ask(real.copy(), fake.copy()),
+        want,
+        [
+            (
+                [want[0], -s(fake)],
+                "Your generator minimises log(1 − σ): that is the saturating loss.",
+            ),
+            (
+                [s(real) + s(-fake), s(fake)],
+                "A sign: the loss of a real profile falls when its logit grows.",
+            ),
+            (
+                [want[0], s(fake)],
+                "Your generator is rewarded for being found out.",
+            ),
+            (
+                [9 * s(-real) + 7 * s(fake), 7 * s(-fake)],
+                "Those are sums; means over each batch are asked for.",
+            ),
+            ([want[0] / 2, want[1]], "Add the two means; don't average them."),
+            ([-want[0], -want[1]], "Those are log-likelihoods; a loss has minus."),
+        ],
+        "Not the two losses for 9 real and 7 invented profiles.",
+    )
+    real, fake = np.array([1000.0, -1000.0]), np.array([-1000.0, 1000.0])
+    with np.errstate(all="ignore"):
+        expect(
+            ask(real, fake),
+            [1000, 500],
+            [],
+            "Right for small logits, wrong at ±1000: use log(1 + eᵈ), not log(σ).",
+        )
+
+
+def _keep(ask):
+    groups = np.repeat([f"g{i}" for i in range(20)], [1, 4, 2, 1, 7] * 4)
+    drawn = []
+    for seed, share in [(0, 0.25), (1, 0.25), (2, 0.25), (3, 1.0), (4, 0.01)]:
+        kept = numbers(
+            ask(groups.copy(), share, np.random.default_rng(seed)), groups.shape
+        )
+        if not np.isin(kept, (0, 1)).all():
+            raise Wrong("The result should say true or false for each profile.")
+        shares = [kept[groups == name].mean() for name in np.unique(groups)]
+        if not np.isin(shares, (0, 1)).all():
+            raise Wrong("A group is torn apart: draw groups, not profiles.")
+        want = max(1, round(share * 20))
+        if sum(shares) != want:
+            if sum(shares) == 20 - want:
+                raise Wrong("Those are the ones that lose their targets.")
+            raise Wrong(
+                f"{sum(shares):.0f} of 20 groups keep their targets at a share of "
+                f"{share}; it should be {want}."
+            )
+        drawn.append(tuple(shares))
+    if len(set(drawn[:3])) == 1:
+        raise Wrong("Every generator gives the same groups: draw them at random.")
+
+
+CHECKERS = (_self_train, _best, _losses, _keep)  # in the order of the exercises
