@@ -28,7 +28,7 @@ class Hidden:
         test: test profiles. All of these are in the scale of `train`.
         target: y (n, T) of the test profiles in the scale of the splits.
         mean: (n, T), what a zero in the scale of `train` means there.
-        deviation: (T,), what a one means.
+        deviation: (n, T), what a one means.
     """
 
     train: Profiles
@@ -48,8 +48,8 @@ class Hidden:
 def hide(adata, splits, share, seed, group):
     """Take the targets from all but a share of the training groups, in each cohort.
 
-    Means (by cohort) and deviations then come from the profiles that kept them:
-    those that `splits` used know the hidden targets too.
+    Each cohort's means, and the targets' deviations, then come from the profiles that
+    kept them: those that `splits` used know the hidden targets too.
     """
     within = adata.uns.get("within")
     cohorts = pd.Series("", adata.obs_names)
@@ -62,24 +62,27 @@ def hide(adata, splits, share, seed, group):
     for name in np.unique(cohort):
         units = rng.permutation(np.unique(own[cohort == name]))
         kept |= np.isin(own, units[: max(2, round(share * len(units)))])
-    scaled, scales = [], []
-    for values in zip(*((p.x, p.y) for p in parts), strict=True):  # x, then y
-        known = values[0][kept]
-        means = {c: known[cohort[kept] == c].mean(0) for c in np.unique(cohort)}
-        mean = [
-            torch.stack([means[c] for c in cohorts[list(p.samples)]]) for p in parts
-        ]
-        deviation = (known - mean[0][kept]).std(0, correction=0).clamp(min=0.1)
-        scaled.append([(v - m) / deviation for v, m in zip(values, mean, strict=True)])
-        scales.append((mean[2], deviation))
-    (x, valid_x, test_x), (y, valid_y, test_y) = scaled
+
+    def own_scale(name, deviations):
+        """Values of each part, their mean and deviation by cohort, (n, genes) each."""
+        values = getattr(splits.train, name)
+        known = {c: values[kept & (cohort == c)] for c in np.unique(cohort)}
+        for part in parts:
+            rows = [known[c] for c in cohorts[list(part.samples)]]
+            mean = torch.stack([v.mean(0) for v in rows])
+            spread = torch.stack([v.std(0, correction=0) for v in rows])
+            spread = spread.clamp(min=0.1) if deviations else torch.ones_like(mean)
+            yield (getattr(part, name) - mean) / spread, mean, spread
+
+    (x, *_), (valid_x, *_), (test_x, *_) = own_scale("x", deviations=False)
+    (y, *_), (valid_y, *_), (test_y, *scale) = own_scale("y", deviations=True)
     return Hidden(
         Profiles(x[kept], y[kept]),
         x[~kept],
         Profiles(valid_x, valid_y),
         Profiles(test_x, test_y),
         splits.test.y,
-        *scales[1],
+        *scale,
     )
 
 
@@ -186,7 +189,7 @@ EXPERIMENT = Experiment(
             "targets": 500,
             "hidden": [200, 200],
             "gan": [100],
-            "steps": 300,
+            "steps": 200,
             "lr": 5e-4,
             "shares": [0.1, 0.25, 0.5, 1.0],
             "weights": [(1, 0), (0, 1), (1, 1)],
