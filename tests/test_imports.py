@@ -22,12 +22,14 @@ import torch
 from lsmtl.metrics import concordance, mae
 from lsmtl.networks import DenseNet
 from lsmtl.regularizers import MaskedLowRank
+from lsmtl.semigan import SemiGAN, fit_semigan
 from lsmtl.training import Recipe, fit, predict
 
 x = torch.randn(40, 6)
 part = SimpleNamespace(x=x, y=x[:, :4])
 recipe = Recipe(epochs=3, batch_size=10)
 trained = fit(DenseNet(6, 4, (8,)), part, part, MaskedLowRank(4, 2), recipe)
+fit_semigan(DenseNet(6, 4, (8,)), part, part, SemiGAN(6, 4, (8,)), x, recipe)
 prediction = predict(trained.network, x)
 assert mae(prediction, part.y).isfinite().all()
 assert concordance(prediction, part.y).isfinite().all()

@@ -10,6 +10,7 @@ from lsmtl.lab.chapters import (
     raw_to_tensors,
     subspace_clustering,
     transcriptome,
+    unlabelled_profiles,
 )
 
 _MODULES = (  # as the book has them
@@ -19,6 +20,7 @@ _MODULES = (  # as the book has them
     base_networks,
     subspace_clustering,
     masked_low_rank,
+    unlabelled_profiles,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}

@@ -1,0 +1,332 @@
+"""Learning from unlabelled profiles: do landmarks without targets help?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lsmtl import data
+from lsmtl.data import Profiles
+from lsmtl.lab.exercises import Wrong, expect, numbers
+from lsmtl.lab.experiments import Experiment, Run, ridge, scores, thin
+from lsmtl.networks import DenseNet
+from lsmtl.semigan import SemiGAN, fit_semigan
+from lsmtl.training import Recipe, fit, predict
+
+COMPONENTS = (5, 10, 20, 50, 100, 200)  # to choose from on validation profiles
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Splits of which some training profiles have lost their targets.
+
+    Args:
+        train: training profiles that kept them.
+        unlabelled: x (m, D) of those that lost them.
+        validation: validation profiles.
+        test: test profiles. All of these are in the scale of `train`.
+        target: y (n, T) of the test profiles in the scale of the splits.
+        mean: (n, T), what a zero in the scale of `train` means there.
+        deviation: (n, T), what a one means.
+    """
+
+    train: Profiles
+    unlabelled: torch.Tensor
+    validation: Profiles
+    test: Profiles
+    target: torch.Tensor
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def scores(self, prediction):
+        """Scores of predictions (n, T) for `test.x`."""
+        prediction = torch.as_tensor(prediction, dtype=torch.float32)
+        return scores(self.mean + prediction * self.deviation, self.target)
+
+
+def hide(adata, splits, share, seed, group):
+    """Take the targets from all but a share of the training groups, in each cohort.
+
+    Each cohort's means, and the targets' deviations, then come from the profiles that
+    kept them: those that `splits` used know the hidden targets too.
+    """
+    within = adata.uns.get("within")
+    cohorts = pd.Series("", adata.obs_names)
+    cohorts += adata.obs[within].astype(str) if within else ""
+    parts = splits.train, splits.validation, splits.test
+    cohort = cohorts[list(splits.train.samples)].to_numpy()
+    own = adata.obs[group][list(splits.train.samples)].to_numpy()
+    kept = np.zeros(len(own), dtype=bool)
+    rng = np.random.default_rng(seed)
+    for name in np.unique(cohort):
+        units = rng.permutation(np.unique(own[cohort == name]))
+        kept |= np.isin(own, units[: max(2, round(share * len(units)))])
+
+    def own_scale(name, deviations):
+        """Values of each part, their mean and deviation by cohort, (n, genes) each."""
+        values = getattr(splits.train, name)
+        known = {c: values[kept & (cohort == c)] for c in np.unique(cohort)}
+        for part in parts:
+            rows = [known[c] for c in cohorts[list(part.samples)]]
+            mean = torch.stack([v.mean(0) for v in rows])
+            spread = torch.stack([v.std(0, correction=0) for v in rows])
+            spread = spread.clamp(min=0.1) if deviations else torch.ones_like(mean)
+            yield (getattr(part, name) - mean) / spread, mean, spread
+
+    (x, *_), (valid_x, *_), (test_x, *_) = own_scale("x", deviations=False)
+    (y, *_), (valid_y, *_), (test_y, *scale) = own_scale("y", deviations=True)
+    return Hidden(
+        Profiles(x[kept], y[kept]),
+        x[~kept],
+        Profiles(valid_x, valid_y),
+        Profiles(test_x, test_y),
+        splits.test.y,
+        *scale,
+    )
+
+
+def pca_ridge(hidden, unlabelled, whiten):
+    """Weights (D, T) of ridge on the first principal components of x.
+
+    Args:
+        hidden: a `Hidden`, whose validation profiles choose strength and components.
+        unlabelled: whether the components come from all training profiles, or only
+            from those with targets.
+        whiten: whether each component is scaled to variance 1.
+    """
+    x, y = hidden.train.x.numpy(), hidden.train.y.numpy()
+    valid_x, valid_y = hidden.validation.x.numpy(), hidden.validation.y.numpy()
+    every = np.vstack([x, hidden.unlabelled.numpy()]) if unlabelled else x
+    _, s, vt = np.linalg.svd(every, full_matrices=False)
+    found = {}
+    for k in COMPONENTS:
+        k = min(k, int((s > 1e-3 * s[0]).sum()))
+        V = vt[:k].T  # (D, k)
+        if whiten:
+            V = V / s[:k] * len(every) ** 0.5
+        W = V @ ridge(x @ V, y, valid_x @ V, valid_y)
+        found[np.abs(valid_x @ W - valid_y).mean()] = W
+    return found[min(found)]
+
+
+def _runs(sizes, landmarks):
+    network = {k: sizes[k] for k in ("hidden", "steps", "lr")}
+    for seed in range(sizes["seeds"]):
+        for share in sizes["shares"]:
+            run = {"targets": sizes["targets"], "share": share}
+            pools = [
+                {"unlabelled": v} for v in ((False, True) if share < 1 else (False,))
+            ]
+            yield Run("training mean", run, seed)
+            yield Run("ridge", run, seed)
+            for pool in pools:
+                for whiten in (False, True):
+                    yield Run("PCA + ridge", run | pool | {"whiten": whiten}, seed)
+            yield Run("DenseNet", run | network, seed)
+            for a, b in sizes["weights"]:
+                gan = {"gan": sizes["gan"], "generated": a, "estimated": b}
+                for pool in pools:
+                    yield Run("SemiGAN", run | network | gan | pool, seed)
+
+
+def recipe(steps, lr, n):
+    """A recipe of about that many steps for n profiles with targets."""
+    batch = min(32, n)
+    return Recipe(max(1, round(steps / (n // batch))), batch, lr, lr / 100)
+
+
+def _measure(adata, run, device):
+    c = run.configuration
+    adata = thin(adata, c["targets"])
+    splits = data.split(adata, run.seed, c["group"])
+    hidden = hide(adata, splits, c["share"], run.seed, c["group"])
+    train, validation, test = hidden.train, hidden.validation, hidden.test
+    if run.method == "training mean":
+        return hidden.scores(torch.zeros_like(test.y))
+    if run.method == "ridge":
+        parts = [v.numpy() for v in (train.x, train.y, validation.x, validation.y)]
+        return hidden.scores(test.x.numpy() @ ridge(*parts))
+    if run.method == "PCA + ridge":
+        return hidden.scores(
+            test.x.numpy() @ pca_ridge(hidden, c["unlabelled"], c["whiten"])
+        )
+    D, T = len(splits.landmarks), len(splits.targets)
+    torch.manual_seed(run.seed)
+    network = DenseNet(D, T, tuple(c["hidden"]), head="zero").to(device)
+    how = recipe(c["steps"], c["lr"], len(train))
+    if run.method == "DenseNet":
+        trained = fit(network, train, validation, recipe=how, seed=run.seed)
+    else:
+        weights = {k: c[k] for k in ("generated", "estimated")}
+        gan = SemiGAN(D, T, tuple(c["gan"]), **weights)
+        unlabelled = hidden.unlabelled if c["unlabelled"] else None
+        trained = fit_semigan(
+            network, train, validation, gan, unlabelled, how, run.seed
+        )
+    best = trained.history.loc[trained.history["validation_mae"].idxmin()]
+    prediction = predict(trained.network, test.x.to(device)).cpu()
+    measured = {k: best[k] for k in ("validation_mae", "trust") if k in best}
+    return hidden.scores(prediction) | measured
+
+
+EXPERIMENT = Experiment(
+    name="unlabelled-profiles",
+    recipe_version=1,
+    datasets={"breast": "group", "ecoli": "group"},
+    sizes={
+        "ci": {
+            "targets": 100,
+            "hidden": [50, 50],
+            "gan": [50],
+            "steps": 40,
+            "lr": 1e-3,
+            "shares": [0.1, 0.5],
+            "weights": [(1, 1)],
+            "seeds": 2,
+        },
+        "laptop": {
+            "targets": 500,
+            "hidden": [200, 200],
+            "gan": [100],
+            "steps": 200,
+            "lr": 5e-4,
+            "shares": [0.1, 0.25, 0.5, 1.0],
+            "weights": [(1, 0), (0, 1), (1, 1)],
+            "seeds": 3,
+        },
+    },
+    runs=_runs,
+    measure=_measure,
+)
+
+
+def _self_train(ask):
+    rng = np.random.default_rng(0)
+    X, Y, U = (rng.normal(size=size) for size in [(12, 5), (12, 3), (40, 5)])
+    alpha = 3.0
+
+    def fit_to(X, Y, alpha):
+        return np.linalg.solve(X.T @ X + alpha * np.eye(5), X.T @ Y)
+
+    W = fit_to(X, Y, alpha)
+    both = np.vstack([X, U])
+    expect(
+        ask(X.copy(), Y.copy(), U.copy(), alpha),
+        W,
+        [
+            (
+                fit_to(both, np.vstack([Y, np.zeros((40, 3))]), alpha),
+                "Your unlabelled profiles have the target 0 in the second fit.",
+            ),
+            (
+                fit_to(both, np.vstack([Y, U @ W]), alpha * 52 / 12),
+                "Your second fit has another penalty: α grew with the profiles.",
+            ),
+            (
+                fit_to(both, np.vstack([Y, U @ W]), 0),
+                "The penalty is missing in the second fit.",
+            ),
+            (fit_to(X, Y, 0), "The penalty is missing."),
+            (
+                fit_to(both, np.vstack([Y, U @ fit_to(X, Y, 0)]), alpha),
+                "The penalty is missing in the first fit.",
+            ),
+        ],
+        "Not the weights of the second fit for n = 12, m = 40, α = 3: are both fits "
+        "(XᵀX + αI)⁻¹ XᵀY?",
+    )
+
+
+def _best(ask):
+    rng = np.random.default_rng(0)
+    p, q = (v / v.sum() for v in rng.random((2, 6)))
+    expect(
+        ask(p.copy(), q.copy()),
+        p / (p + q),
+        [
+            (q / (p + q), "That is the probability of being invented."),
+            (p, "That is how often real ones fall into the bin; q matters as well."),
+            (p / q, "That is a ratio, not a probability: it can exceed 1."),
+            (np.log(p / q), "Those are the logits; σ is asked for."),
+            ((p > q).astype(float), "The cross entropy punishes being that sure."),
+        ],
+        "Not the minimum: set the derivative of a bin's loss by σ to zero.",
+    )
+    p, q = np.array([0.5, 0.5, 0.0, 0.0]), np.array([0.25, 0.0, 0.75, 0.0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        got = np.asarray(ask(p.copy(), q.copy()), dtype=float)
+    if got.shape == p.shape and np.isnan(got[3]):
+        raise Wrong("0 / 0 where neither occurs: the text says what to return there.")
+    expect(got, [2 / 3, 1, 0, 0.5], [], "Wrong where one of them never occurs.")
+
+
+def _losses(ask):
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(1, 1, 9), rng.normal(-1, 1, 7)
+
+    def s(d):
+        return np.logaddexp(0, d).mean()
+
+    want = [s(-real) + s(fake), s(-fake)]
+    expect(
+        ask(real.copy(), fake.copy()),
+        want,
+        [
+            (
+                [want[0], -s(fake)],
+                "Your generator minimises log(1 − σ): that is the saturating loss.",
+            ),
+            (
+                [s(real) + s(-fake), s(fake)],
+                "A sign: the loss of a real profile falls when its logit grows.",
+            ),
+            (
+                [want[0], s(fake)],
+                "Your generator is rewarded for being found out.",
+            ),
+            (
+                [9 * s(-real) + 7 * s(fake), 7 * s(-fake)],
+                "Those are sums; means over each batch are asked for.",
+            ),
+            ([want[0] / 2, want[1]], "Add the two means; don't average them."),
+            ([-want[0], -want[1]], "Those are log-likelihoods; a loss has minus."),
+        ],
+        "Not the two losses for 9 real and 7 invented profiles.",
+    )
+    real, fake = np.array([1000.0, -1000.0]), np.array([-1000.0, 1000.0])
+    with np.errstate(all="ignore"):
+        expect(
+            ask(real, fake),
+            [1000, 500],
+            [],
+            "Right for small logits, wrong at ±1000: use log(1 + eᵈ), not log(σ).",
+        )
+
+
+def _keep(ask):
+    groups = np.repeat([f"g{i}" for i in range(20)], [1, 4, 2, 1, 7] * 4)
+    drawn = []
+    for seed, share in [(0, 0.25), (1, 0.25), (2, 0.25), (3, 1.0), (4, 0.01)]:
+        kept = numbers(
+            ask(groups.copy(), share, np.random.default_rng(seed)), groups.shape
+        )
+        if not np.isin(kept, (0, 1)).all():
+            raise Wrong("The result should say true or false for each profile.")
+        shares = [kept[groups == name].mean() for name in np.unique(groups)]
+        if not np.isin(shares, (0, 1)).all():
+            raise Wrong("A group is torn apart: draw groups, not profiles.")
+        want = max(1, round(share * 20))
+        if sum(shares) != want:
+            if sum(shares) == 20 - want:
+                raise Wrong("Those are the ones that lose their targets.")
+            raise Wrong(
+                f"{sum(shares):.0f} of 20 groups keep their targets at a share of "
+                f"{share}; it should be {want}."
+            )
+        drawn.append(tuple(shares))
+    if len(set(drawn[:3])) == 1:
+        raise Wrong("Every generator gives the same groups: draw them at random.")
+
+
+CHECKERS = (_self_train, _best, _losses, _keep)  # in the order of the exercises
