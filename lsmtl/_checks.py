@@ -33,3 +33,12 @@ def finite(name, value, minimum=0.0):
     if not minimum <= value < float("inf"):
         raise ValueError(f"{name} must be finite and at least {minimum}, got {value!r}")
     return value
+
+
+def same_targets(predictions, targets):
+    """A ValueError unless predictions (B, T) are of that many targets."""
+    if predictions.shape[1] != targets:
+        raise ValueError(
+            f"predictions have {predictions.shape[1]} targets and the regulariser was "
+            f"made for {targets}"
+        )
