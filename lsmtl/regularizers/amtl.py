@@ -64,12 +64,13 @@ class AMTL(nn.Module):
         same_targets(predictions, self.targets)
         with torch.no_grad():
             self.V.clamp_(min=0)  # a projected gradient: what is at 0 can rise again
-        W = network.head.weight.T  # (w, T)
+        W = network.head.weight  # (T, w), row t is w_t
         drawn = torch.randperm(self.targets, device=W.device, generator=self.generator)
         drawn = drawn[: self.columns]
         V = self.V.index_select(1, drawn)  # (T, columns)
         V = V.scatter(0, drawn[None], 0.0)  # v_tt = 0
-        total = (W[:, drawn] - W @ V).square().sum()
+        rest = (-V).scatter(0, drawn[None], 1.0)  # these columns of I − V
+        total = (rest.T @ W).square().sum()
         if losses is not None:
             total = total + self.outgoing * (losses @ V).sum()
         return self.strength * total / self.columns

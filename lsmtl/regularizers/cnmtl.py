@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.linalg import matrix_norm
 
 from lsmtl._checks import finite, one_of, same_targets, whole
 
@@ -87,7 +88,8 @@ class CNMTL(nn.Module):
         w_bar_k, sizes = _means(W, self.labels, self.clusters)  # (K, w), (K,)
         mean = w_bar.square().sum()
         between = (w_bar_k - w_bar).square().sum(1)  # (K,)
-        within = (W - w_bar_k[self.labels]).square().sum()
+        # Σ_j ‖w_j − w̄_k‖² = Σ_j ‖w_j‖² − n ‖w̄_k‖², without another (T, w)
+        within = matrix_norm(W).square() - sizes @ w_bar_k.square().sum(1)
         if self.weighted:
             mean, between = self.targets * mean, (sizes * between).sum()
         else:

@@ -1,6 +1,7 @@
 """GO-MTL: sparse task weights on shared features."""
 
 from torch import nn
+from torch.linalg import matrix_norm, vector_norm
 
 from lsmtl._checks import finite
 
@@ -38,6 +39,6 @@ class GOMTL(nn.Module):
         """The penalty of Eq. 8, a scalar; it looks at the network's weights only."""
         W = network.head.weight  # (T, w), row t is w_t
         hidden = [p for p in network.parameters() if p.dim() > 1 and p is not W]
-        l1 = W.abs().sum()
-        l2 = sum(p.square().sum() for p in hidden)
+        l1 = vector_norm(W, 1)
+        l2 = sum(matrix_norm(p).square() for p in hidden)
         return self.strength * (self.sparsity * l1 + self.shared * l2) / len(W)
