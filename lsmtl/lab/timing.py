@@ -41,7 +41,7 @@ def step(network, regularizer, x, y):
     return run
 
 
-def seconds(functions, rounds):
+def seconds(functions, rounds, processor=False):
     """Seconds that each function takes, in every round.
 
     All are called in turn, in every round from another one on, so that what else the
@@ -50,6 +50,8 @@ def seconds(functions, rounds):
     Args:
         functions: dict of a name → a function without arguments.
         rounds: how often each is timed.
+        processor: count the processor's time, of all threads, instead of the wall's:
+            for one thread on a busy machine.
 
     Returns:
         dict of the name → seconds (rounds,).
@@ -58,11 +60,12 @@ def seconds(functions, rounds):
     >>> bool((found["a"] > found["b"]).all())
     True
     """
+    clock = time.process_time if processor else time.perf_counter
     names, found = list(functions), {name: [] for name in functions}
     for number in range(rounds + 1):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            start = time.perf_counter()
+            start = clock()
             functions[name]()
-            found[name].append(time.perf_counter() - start)
+            found[name].append(clock() - start)
     return {name: np.array(times[1:]) for name, times in found.items()}

@@ -3,9 +3,19 @@
 `EXPERIMENT` says which runs it shows, `CHECKERS` grade its exercises, in their order.
 """
 
-from lsmtl.lab.chapters import masked_low_rank, raw_to_tensors, transcriptome
+from lsmtl.lab.chapters import (
+    masked_low_rank,
+    raw_to_tensors,
+    rival_regularizers,
+    transcriptome,
+)
 
-_MODULES = (transcriptome, raw_to_tensors, masked_low_rank)  # as the book has them
+_MODULES = (  # as the book has them
+    transcriptome,
+    raw_to_tensors,
+    masked_low_rank,
+    rival_regularizers,
+)
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
 CHECKERS = {
