@@ -18,10 +18,10 @@ def step(network, regularizer, x, y):
 
     >>> from lsmtl.networks import MLP
     >>> network = MLP(20, 50, hidden=(8,))
-    >>> before = network.head.bias.clone()
+    >>> before = network.head.weight.clone()
     >>> step(network, None, torch.randn(4, 20), torch.randn(4, 50))()
-    >>> bool((network.head.bias != before).all())
-    True
+    >>> torch.equal(network.head.weight, before)
+    False
     """
     modules = [network] if regularizer is None else [network, regularizer]
     parameters = [p for module in modules for p in module.parameters()]
