@@ -57,3 +57,12 @@ def matrix(name, value, columns=None):
             f"column {column}"
         )
     return value
+
+
+def same_targets(predictions, targets):
+    """A ValueError unless predictions (B, T) are of that many targets."""
+    if predictions.shape[1] != targets:
+        raise ValueError(
+            f"predictions have {predictions.shape[1]} targets and the regulariser was "
+            f"made for {targets}"
+        )

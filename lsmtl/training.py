@@ -122,6 +122,7 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
         validation: profiles that choose the epoch.
         regularizer: a module from `lsmtl.regularizers`, or None. It gets a random
             stream of its own, so batches and dropout are the same with and without.
+            Its `start_epoch(network)`, if it has one, is called before each epoch.
         recipe: a `Recipe`; its defaults are the paper's.
         seed: decides batches, dropout and masks. The same seed and the same start
             give the same result on a CPU.
@@ -162,6 +163,8 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
             lr = recipe.rate(epoch, train_mae)
             for group in optimizer.param_groups:
                 group["lr"] = lr * group["times"]
+            if hasattr(regularizer, "start_epoch"):
+                regularizer.start_epoch(network)
             network.train()
             order = torch.randperm(len(train_x), generator=shuffle).to(device)
             losses, penalties = [], []

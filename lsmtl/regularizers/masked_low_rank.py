@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from lsmtl._checks import finite, one_of, whole
+from lsmtl._checks import finite, one_of, same_targets, whole
 
 
 class MaskedLowRank(nn.Module):
@@ -95,11 +95,7 @@ class MaskedLowRank(nn.Module):
 
     def forward(self, network, features, predictions, losses=None):
         """The penalty of Eq. 5 for a batch of predictions (B, T), a scalar."""
-        if predictions.shape[1] != self.targets:
-            raise ValueError(
-                f"predictions have {predictions.shape[1]} targets and the "
-                f"regulariser was made for {self.targets}"
-            )
+        same_targets(predictions, self.targets)
         if self.detach:
             predictions = predictions.detach()
         mask = self.mask(predictions)

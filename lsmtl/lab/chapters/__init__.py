@@ -8,6 +8,7 @@ from lsmtl.lab.chapters import (
     linear_models,
     masked_low_rank,
     raw_to_tensors,
+    rival_regularizers,
     subspace_clustering,
     transcriptome,
     unlabelled_profiles,
@@ -20,6 +21,7 @@ _MODULES = (  # as the book has them
     base_networks,
     subspace_clustering,
     masked_low_rank,
+    rival_regularizers,
     unlabelled_profiles,
 )
 

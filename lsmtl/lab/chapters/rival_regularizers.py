@@ -1,0 +1,297 @@
+"""The rival regularisers: what they cost as tasks grow, and whether they help."""
+
+import numpy as np
+import torch
+
+from lsmtl import data
+from lsmtl.lab.exercises import expect
+from lsmtl.lab.experiments import Experiment, Run, ridge, scores, thin
+from lsmtl.lab.timing import seconds, step
+from lsmtl.networks import DenseNet
+from lsmtl.regularizers import AMTFL, AMTL, CNMTL, GOMTL, MaskedLowRank
+from lsmtl.training import Recipe, fit, predict
+
+LANDMARKS, BATCH = 943, 100  # of a timed step
+
+
+def regularizer(method, T, w, strength=1.0, columns=100):
+    """The penalty of a method for T tasks and w features at the head, or None."""
+    rank = max(T // 10, 1)
+    made = {
+        "DenseNet": lambda: None,
+        "shrunken head": lambda: CNMTL(T, 1, strength, weighted=True),  # λ‖W‖²/T
+        "Deep-GO-MTL": lambda: GOMTL(strength),
+        "Deep-CNMTL": lambda: CNMTL(T, min(20, T), strength),
+        "Deep-AMTL": lambda: AMTL(T, strength, columns=columns),
+        "Deep-AMTL, all columns": lambda: AMTL(T, strength, columns=T),
+        "Deep-AMTFL": lambda: AMTFL(T, w, strength),
+        "Deep-LSMTL": lambda: MaskedLowRank(T, min(rank, 100), strength),
+    }
+    return made[method]()
+
+
+def _runs(sizes, landmarks):
+    network = {k: sizes[k] for k in ("targets", "hidden", "epochs", "lr")}
+    for seed in range(sizes["seeds"]):
+        yield Run("training mean", {"targets": sizes["targets"]}, seed)
+        yield Run("ridge", {"targets": sizes["targets"]}, seed)
+        for head in ("xavier", "zero"):
+            yield Run("DenseNet", network | {"head": head}, seed)
+        for method, strengths in sizes["strengths"].items():
+            for strength in strengths:
+                more = {"head": "xavier", "strength": strength}
+                yield Run(method, network | more, seed)
+    for method in sizes["timed"]:
+        for tasks in sizes["tasks"]:
+            timed = {"tasks": tasks, "units": sizes["units"]}
+            yield Run(method, timed | {"rounds": sizes["rounds"]}, 0)
+
+
+def _measure(adata, run, device):
+    c = run.configuration
+    if "tasks" in c:
+        return _time(run.method, c["tasks"], c["units"], c["rounds"])
+    splits = data.split(thin(adata, c["targets"]), run.seed, c["group"])
+    train, validation, test = splits.train, splits.validation, splits.test
+    if run.method == "training mean":
+        return scores(torch.zeros_like(test.y), test.y)
+    if run.method == "ridge":
+        parts = [v.numpy() for v in (train.x, train.y, validation.x, validation.y)]
+        return scores(test.x.numpy() @ ridge(*parts), test.y)
+    D, T = len(splits.landmarks), len(splits.targets)
+    torch.manual_seed(run.seed)
+    network = DenseNet(D, T, tuple(c["hidden"]), head=c["head"]).to(device)
+    penalty = regularizer(run.method, T, network.head.in_features, c.get("strength"))
+    recipe = Recipe(epochs=c["epochs"], lr=c["lr"], final_lr=c["lr"] / 100)
+    trained = fit(network, train, validation, penalty, recipe, run.seed)
+    best = trained.history["validation_mae"].idxmin()
+    prediction = predict(trained.network, test.x.to(device)).cpu()
+    return scores(prediction, test.y) | {
+        "validation_mae": trained.history["validation_mae"][best],
+        "best_epoch": int(best),
+        "head_norm": trained.network.head.weight.square().sum(1).mean().item(),
+    }
+
+
+def _time(method, tasks, units, rounds):
+    """Median processor seconds of a step, with and without the penalty, and bytes.
+
+    One thread, so that its processor time is its time on an idle machine.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    network = DenseNet(LANDMARKS, tasks, (units, units))
+    penalty = regularizer(method, tasks, network.head.in_features)
+    x, y = torch.randn(BATCH, LANDMARKS), torch.randn(BATCH, tasks)
+    steps = {name: step(network, r, x, y) for name, r in (("", None), ("R", penalty))}
+    found = seconds(steps, rounds, processor=True)
+    torch.set_num_threads(threads)
+    modules = [network] if penalty is None else [network, penalty]
+    weights = [p for module in modules for p in module.parameters()]
+    return {
+        "seconds": float(np.median(found["R"])),
+        "plain_seconds": float(np.median(found[""])),
+        "parameters": sum(p.numel() for p in weights),
+    }
+
+
+FULL = {
+    "hidden": [100, 100],
+    "lr": 1e-3,
+    "units": 100,
+    "timed": [
+        "DenseNet",
+        "Deep-GO-MTL",
+        "Deep-CNMTL",
+        "Deep-AMTL",
+        "Deep-AMTL, all columns",
+        "Deep-AMTFL",
+        "Deep-LSMTL",
+    ],
+}
+
+EXPERIMENT = Experiment(
+    name="rival-regularizers",
+    recipe_version=1,
+    datasets={"breast": "group", "ecoli": "group"},
+    sizes={
+        "ci": FULL
+        | {
+            "targets": 100,
+            "epochs": 30,
+            "strengths": {
+                "shrunken head": [1.0],
+                "Deep-GO-MTL": [0.1],
+                "Deep-CNMTL": [1.0],
+                "Deep-AMTL": [1.0],
+                "Deep-AMTFL": [1.0],
+                "Deep-LSMTL": [0.1],
+            },
+            "seeds": 2,
+            "tasks": [100, 300, 1000],
+            "rounds": 3,
+        },
+        "laptop": FULL
+        | {
+            "targets": 500,
+            "epochs": 100,
+            "strengths": {
+                "shrunken head": [0.3, 1.0, 3.0, 10.0],
+                "Deep-GO-MTL": [0.01, 0.1, 1.0],
+                "Deep-CNMTL": [0.3, 1.0, 3.0, 10.0],
+                "Deep-AMTL": [0.3, 1.0, 3.0, 10.0],
+                "Deep-AMTFL": [0.3, 1.0, 3.0],
+                "Deep-LSMTL": [0.03, 0.1, 0.3, 1.0],
+            },
+            "seeds": 3,
+            "tasks": [100, 300, 1000, 3000, 9520],
+            "rounds": 5,
+        },
+    },
+    special={("laptop", "ecoli"): {"tasks": [100, 300, 1000]}},
+    runs=_runs,
+    measure=_measure,
+)
+
+
+def _weights(rng, w=4, T=7):
+    """Columns w_t of a head (w, T), and relations V (T, T) with a zero diagonal."""
+    V = np.abs(rng.normal(size=(T, T)))
+    np.fill_diagonal(V, 0)
+    return rng.normal(size=(w, T)), V
+
+
+def _within(ask):
+    W, _ = _weights(np.random.default_rng(0))
+    labels = np.array([1, 0, 2, 0, 1, 0, 0])
+
+    def spread(W, labels, square=np.square):
+        return sum(
+            square(W[:, labels == k] - W[:, labels == k].mean(1, keepdims=True)).sum()
+            for k in np.unique(labels)
+        )
+
+    total = spread(W, labels)
+    around_mean = spread(W, np.zeros(7, int))
+    expect(
+        ask(W.copy(), labels.copy()),
+        total,
+        [
+            (around_mean, "That is the spread around the mean of all tasks."),
+            (around_mean - total, "That is what lies between the clusters."),
+            (total / 7, "Eq. 7 sums over the tasks; you divide by their number."),
+            (total / W.size, "Eq. 7 sums the squares; yours is their mean."),
+            ((W**2).sum(), "That is the size of all columns: subtract the centres."),
+            (spread(W, labels, np.abs), "The norm is squared; yours is absolute."),
+            (
+                sum(W[:, labels == k].var(1).sum() for k in range(3)),
+                "A variance divides by the size of its cluster; Eq. 7 doesn't.",
+            ),
+        ],
+        "Not the last sum of Eq. 7 for seven tasks in three clusters: tasks are "
+        "columns, and every cluster has a centre of its own.",
+    )
+
+
+def _amtl(ask):
+    rng = np.random.default_rng(1)
+    W, V = _weights(rng)
+    losses = rng.uniform(0.2, 1.0, size=7)
+    mu, lam = 0.3, 0.5
+    error = lam * ((W - W @ V) ** 2).sum()
+    gives = ((1 + mu * V.sum(1)) * losses).sum()
+    expect(
+        ask(W.copy(), V.copy(), losses.copy(), mu, lam),
+        gives + error,
+        [
+            (
+                ((1 + mu * V.sum(0)) * losses).sum() + error,
+                "Your α weighs what a task takes, the columns of V; it should weigh "
+                "what a task gives.",
+            ),
+            (losses.sum() + error, "α is missing: all tasks weigh the same."),
+            (
+                gives - losses.sum() + error,
+                "α_t starts at 1: the losses themselves are missing.",
+            ),
+            (gives, "The second term, ‖W − WV‖², is missing."),
+            (gives + error / lam, "λ is missing."),
+            (
+                ((1 + mu * (V**2).sum(1)) * losses).sum() + error,
+                "‖v‖₁ sums absolute values; yours are squares.",
+            ),
+            (
+                gives + lam * ((W - W @ V.T) ** 2).sum(),
+                "Column t of V rebuilds task t; yours takes the rows.",
+            ),
+            (
+                gives + lam * np.sqrt(((W - W @ V) ** 2).sum()),
+                "The norm of the second term is squared.",
+            ),
+        ],
+        "Not the objective for seven tasks: check Σ α_t ℓ_t and λ‖W − WV‖² apart.",
+    )
+
+
+def _estimate(ask):
+    W, V = _weights(np.random.default_rng(2))
+    drawn = np.array([5, 0, 3])
+    error = (W - W @ V)[:, drawn]
+    expect(
+        ask(W.copy(), V.copy(), drawn.copy()),
+        (error**2).sum() * 7 / 3,
+        [
+            (
+                (error**2).sum(),
+                "That is the sum of three of seven columns, too small on average.",
+            ),
+            (
+                (error**2).sum() / 3,
+                "That is the mean of a column; the sum over all seven is asked for.",
+            ),
+            (
+                ((W[:, drawn] - W[:, drawn] @ V[np.ix_(drawn, drawn)]) ** 2).sum()
+                * 7
+                / 3,
+                "A drawn task may be rebuilt from all tasks, not from the drawn only.",
+            ),
+            (
+                ((W - W @ V) ** 2).sum(),
+                "That is the whole sum, at its whole cost: use the drawn columns only.",
+            ),
+        ],
+        "Not an unbiased estimate from three of seven columns.",
+    )
+    everything = np.arange(7)
+    expect(
+        ask(W.copy(), V.copy(), everything),
+        ((W - W @ V) ** 2).sum(),
+        [],
+        "Right for three columns; with all of them it should be exact.",
+    )
+
+
+def _count(ask):
+    for L in (2, 1, 3):
+        D, H, T = 7, 5, 11
+        w = D + L * H
+        base = sum((D + i * H) * H for i in range(L)) + w * T
+        expect(
+            ask(D, H, L, T),
+            base + T * w,
+            [
+                (base, "That is the base network; V of AMTFL is missing."),
+                (base + T * T, "V has T² weights in AMTL; AMTFL's leads to features."),
+                (
+                    base + T * H,
+                    "Close: the counts of Table 2 need a V that leads to all that the "
+                    "head sees, not to the last hidden layer only.",
+                ),
+                (base + 2 * T * w, "There is one V, from the tasks to the features."),
+            ],
+            f"Wrong for {L} hidden layers: count the DenseNet, then add V.",
+        )
+
+
+CHECKERS = (_within, _amtl, _estimate, _count)  # in the order of the exercises
