@@ -6,7 +6,9 @@ import warnings
 import pytest
 
 from lsmtl import data
+from lsmtl.data import fetch
 from lsmtl.lab import records
+from lsmtl.lab.experiments import KNOWN
 
 KEYS = {
     "experiment": "toy",
@@ -228,6 +230,11 @@ def test_committed_records_are_of_todays_data():
     found = {
         (r["dataset"], r["configuration"]["group"], r["data"])
         for r in map(json.loads, lines)
+        if r["dataset"] in data.names()
     }
+    assert len(found) >= 3
     for name, group, fingerprint in found:
-        assert fingerprint == data.fingerprint(data.load(name), group)
+        if name in KNOWN and not fetch.available(name):
+            assert fingerprint == KNOWN[name][1]
+        else:
+            assert fingerprint == data.fingerprint(data.load(name), group)
