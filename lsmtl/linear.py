@@ -16,6 +16,7 @@ from lsmtl.metrics import mae
 
 STRENGTHS = tuple(10.0 ** (k / 2) for k in range(11))  # of ridge, 1 to 10⁵
 CHECK, LIMIT = 5, 50_000  # iterations from gap to gap, and at most
+BLOCK = 2048  # targets that are solved together: their weights fit into a cache
 
 
 class _Linear:
@@ -229,28 +230,26 @@ def lasso_path(x, y, strengths, l2=0.0, tol=1e-3):
     Yields:
         A fitted `LeastSquares` for each strength.
     """
-    n, coef = len(x), None
-    gram, cross, power = moments(x, y)
-    A, b, e = gram / n, cross / n, power / n
-    A.diagonal().add_(finite("l2", l2) / n)  # as √l2·I below X, zeros below Y
+    gram, cross, power = (sums / len(x) for sums in moments(x, y))
+    gram.diagonal().add_(finite("l2", l2) / len(x))  # as √l2·I below X, 0 below Y
+    parts = [v.split(BLOCK, dim=-1) for v in (torch.zeros_like(cross), cross, power)]
     for l1 in strengths:
         model = LeastSquares(l2, finite("l1", l1, minimum=1e-12), tol)
-        coef = _lasso(A, b, e, l1, tol, coef)
-        model.coef_ = coef.float()
+        parts[0] = [_lasso(gram, *p, l1, tol) for p in zip(*parts, strict=True)]
+        model.coef_ = torch.cat(parts[0], dim=1).float()
         yield model
 
 
-def _lasso(A, b, e, l1, tol, start=None):
+def _lasso(A, W, b, e, l1, tol):
     """Accelerated proximal gradient; every target has its own step and restarts.
 
-    It minimises wᵀAw/2 − bᵀw + e/2 + l1·‖w‖₁ for every column w of W (D, T). L is a
+    It minimises wᵀAw/2 − bᵀw + e/2 + l1·‖w‖₁ for every column w, from W on. L is a
     target's inverse step: it shrinks with every step, doubles where a step turns out
     too long, and never has to exceed the largest eigenvalue of A.
     """
     dtype = torch.float32 if tol >= 1e-4 else torch.float64  # which carries the gap
     largest = torch.linalg.eigvalsh(A)[-1].item()
-    A, b, e = (u.to(dtype) for u in (A, b, e))
-    W = torch.zeros_like(b) if start is None else start.to(dtype)
+    A, W, b, e = (u.to(dtype) for u in (A, W, b, e))
     left = torch.arange(b.shape[1], device=b.device)  # targets still to be solved
     w, Aw = W, A @ W
     v, Av, t, L = w, Aw, torch.ones_like(e), torch.full_like(e, largest / 5)

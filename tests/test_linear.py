@@ -298,6 +298,16 @@ def test_a_warm_start_that_is_good_enough_stays(monkeypatch):
     assert torch.equal(first.coef_, second.coef_)
 
 
+@pytest.mark.parametrize("block", [1, 3])
+def test_targets_are_solved_in_blocks(block, monkeypatch):
+    x, y = profiles()
+    strengths = [0.3, 0.1]
+    whole = list(lasso_path(x, y, strengths, tol=1e-10))
+    monkeypatch.setattr(linear, "BLOCK", block)
+    for model, other in zip(lasso_path(x, y, strengths, tol=1e-10), whole, strict=True):
+        torch.testing.assert_close(model.coef_, other.coef_, rtol=1e-4, atol=1e-5)
+
+
 def test_an_easy_target_does_not_wait_and_does_not_stop_the_others():
     x, y = profiles()
     y[:, 0] = 0
