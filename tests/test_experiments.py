@@ -341,8 +341,8 @@ def given_to_ridge(monkeypatch):
         x, y = (0 * torch.as_tensor(part) for part in parts[:2])
         return LeastSquares(l2=1).fit(x, y)
 
-    for chapter in (transcriptome, masked_low_rank):
-        monkeypatch.setattr(chapter, "ridge", spy)
+    for module in (transcriptome, experiments):
+        monkeypatch.setattr(module, "ridge", spy)
     return seen
 
 

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import torch
 
 from lsmtl import data, metrics
 from lsmtl._checks import one_of
 from lsmtl._progress import tqdm
 from lsmtl.lab import records
+from lsmtl.linear import ridge
+from lsmtl.training import predict
 
 KNOWN = {  # on-demand set → its landmarks and fingerprint by group, for its records
     "gtex59": (20, "40973e627f9a05f68960c5adc4d92b54915f5f840095762e64a6d08db9691240"),
@@ -158,6 +161,22 @@ def scores(prediction, target):
         found[f"{name}_sd"] = genes.std()
         found[f"{name}_deciles"] = np.quantile(genes, np.linspace(0, 1, 11))
     return {k: np.round(v, 6).tolist() for k, v in found.items()}
+
+
+BASELINES = ("training mean", "ridge")
+
+
+def baseline(method, train, validation, test):
+    """Predictions (n, T) of what every experiment compares with, on the test profiles.
+
+    Args:
+        method: `"training mean"` or `"ridge"`, its strength chosen by validation MAE.
+        train, validation, test: `Profiles`.
+    """
+    if one_of("method", method, BASELINES) == "training mean":
+        return torch.zeros(len(test.x), train.y.shape[1])
+    model = ridge(train.x, train.y, validation.x, validation.y)
+    return predict(model, test.x)
 
 
 def thin(adata, targets):

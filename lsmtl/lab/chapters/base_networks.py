@@ -6,7 +6,14 @@ import torch
 from lsmtl import data, dgex
 from lsmtl.data import Profiles
 from lsmtl.lab.exercises import Wrong, expect, numbers
-from lsmtl.lab.experiments import Experiment, Run, ridge, scores, thin
+from lsmtl.lab.experiments import (
+    BASELINES,
+    Experiment,
+    Run,
+    baseline,
+    scores,
+    thin,
+)
 from lsmtl.networks import MLP, DenseNet
 from lsmtl.training import Recipe, fit, predict
 
@@ -38,7 +45,7 @@ def _runs(sizes, landmarks):
     both = modern + [c for c in curve if c not in modern]
     for seed in range(sizes["seeds"]):
         for n in [*sizes["profiles"], None]:
-            for method in ("training mean", "ridge"):
+            for method in BASELINES:
                 yield Run(method, {"targets": sizes["targets"], "profiles": n}, seed)
         for method, changes in (("MLP", both + parts), ("DenseNet", both)):
             for change in changes:
@@ -56,11 +63,8 @@ def _measure(adata, run, device):
     tails = _tails(train.y)
     rows = np.random.default_rng(run.seed).permutation(len(train.x))[: c["profiles"]]
     train = Profiles(train.x[rows], train.y[rows])
-    if run.method == "training mean":
-        return _scores(torch.zeros_like(test.y), test.y, tails)
-    if run.method == "ridge":
-        parts = [v.numpy() for v in (train.x, train.y, validation.x, validation.y)]
-        return _scores(test.x.numpy() @ ridge(*parts), test.y, tails)
+    if run.method in BASELINES:
+        return _scores(baseline(run.method, train, validation, test), test.y, tails)
     shape = len(splits.landmarks), len(splits.targets), tuple(c["hidden"])
     torch.manual_seed(run.seed)
     batch, test_x = len(train.x) // STEPS, test.x.to(device)

@@ -5,8 +5,14 @@ import torch
 
 from lsmtl import data
 from lsmtl.lab.exercises import Wrong, expect
-from lsmtl.lab.experiments import Experiment, Run, scores, thin
-from lsmtl.linear import ridge
+from lsmtl.lab.experiments import (
+    BASELINES,
+    Experiment,
+    Run,
+    baseline,
+    scores,
+    thin,
+)
 from lsmtl.networks import DenseNet
 from lsmtl.regularizers import MaskedLowRank
 from lsmtl.training import Recipe, fit, predict
@@ -15,7 +21,7 @@ from lsmtl.training import Recipe, fit, predict
 def _runs(sizes, landmarks):
     network = {k: sizes[k] for k in ("targets", "hidden", "epochs")}
     for seed in range(sizes["seeds"]):
-        for method in ("training mean", "ridge"):
+        for method in BASELINES:
             yield Run(method, {"targets": sizes["targets"]}, seed)
         for head, lr in sizes["starts"]:
             start = network | {"head": head, "lr": lr}
@@ -29,11 +35,8 @@ def _measure(adata, run, device):
     c = run.configuration
     splits = data.split(thin(adata, c["targets"]), run.seed, c["group"])
     train, validation, test = splits.train, splits.validation, splits.test
-    if run.method == "training mean":
-        return scores(torch.zeros_like(test.y), test.y)
-    if run.method == "ridge":
-        model = ridge(train.x, train.y, validation.x, validation.y)
-        return scores(predict(model, test.x), test.y)
+    if run.method in BASELINES:
+        return scores(baseline(run.method, train, validation, test), test.y)
     D, T = len(splits.landmarks), len(splits.targets)
     torch.manual_seed(run.seed)
     network = DenseNet(D, T, tuple(c["hidden"]), head=c["head"]).to(device)

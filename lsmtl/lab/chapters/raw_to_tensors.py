@@ -11,9 +11,14 @@ from lsmtl.data.preprocess import (
 )
 from lsmtl.data.splits import assemble
 from lsmtl.lab.exercises import Wrong, expect
-from lsmtl.lab.experiments import Experiment, Run, scores, thin
-from lsmtl.linear import ridge
-from lsmtl.training import predict
+from lsmtl.lab.experiments import (
+    BASELINES,
+    Experiment,
+    Run,
+    baseline,
+    scores,
+    thin,
+)
 
 RULES = ("honest", "one scale", "no groups", "all statistics")
 ONE_PLATFORM = ("honest", "no groups", "all statistics")
@@ -22,7 +27,7 @@ TWINS = 0.4  # correlation from which pairs of arrays are shown
 
 def _runs(sizes, landmarks):
     for seed in range(sizes["seeds"]):
-        for method in ("training mean", "cohort mean", "ridge"):
+        for method in (*BASELINES, "cohort mean"):
             for rule in sizes["rules"]:
                 yield Run(method, {"targets": sizes["targets"], "rule": rule}, seed)
     if sizes.get("steps"):
@@ -45,15 +50,13 @@ def _measure(adata, run, device):
     if c["rule"] == "all statistics":
         splits = _scaled_by_all(adata, splits)
     train, validation, test = splits.train, splits.validation, splits.test
-    if run.method == "ridge":
-        model = ridge(train.x, train.y, validation.x, validation.y)
-        return scores(predict(model, test.x), test.y)
-    prediction = torch.zeros_like(test.y)
-    if run.method == "cohort mean":
-        own = cohort[list(train.samples)].to_numpy()
-        for i, name in enumerate(cohort[list(test.samples)]):
-            if (own == name).any():
-                prediction[i] = train.y[own == name].mean(0)
+    if run.method in BASELINES:
+        return scores(baseline(run.method, train, validation, test), test.y)
+    prediction = torch.zeros_like(test.y)  # the mean of the sample's own cohort
+    own = cohort[list(train.samples)].to_numpy()
+    for i, name in enumerate(cohort[list(test.samples)]):
+        if (own == name).any():
+            prediction[i] = train.y[own == name].mean(0)
     return scores(prediction, test.y)
 
 

@@ -5,7 +5,14 @@ import torch
 
 from lsmtl import data
 from lsmtl.lab.exercises import expect
-from lsmtl.lab.experiments import Experiment, Run, ridge, scores, thin
+from lsmtl.lab.experiments import (
+    BASELINES,
+    Experiment,
+    Run,
+    baseline,
+    scores,
+    thin,
+)
 from lsmtl.lab.timing import seconds, step
 from lsmtl.networks import DenseNet
 from lsmtl.regularizers import AMTFL, AMTL, CNMTL, GOMTL, MaskedLowRank
@@ -33,8 +40,8 @@ def regularizer(method, T, w, strength=1.0, columns=100):
 def _runs(sizes, landmarks):
     network = {k: sizes[k] for k in ("targets", "hidden", "epochs", "lr")}
     for seed in range(sizes["seeds"]):
-        yield Run("training mean", {"targets": sizes["targets"]}, seed)
-        yield Run("ridge", {"targets": sizes["targets"]}, seed)
+        for method in BASELINES:
+            yield Run(method, {"targets": sizes["targets"]}, seed)
         for head in ("xavier", "zero"):
             yield Run("DenseNet", network | {"head": head}, seed)
         for method, strengths in sizes["strengths"].items():
@@ -53,11 +60,8 @@ def _measure(adata, run, device):
         return _time(run.method, c["tasks"], c["units"], c["rounds"])
     splits = data.split(thin(adata, c["targets"]), run.seed, c["group"])
     train, validation, test = splits.train, splits.validation, splits.test
-    if run.method == "training mean":
-        return scores(torch.zeros_like(test.y), test.y)
-    if run.method == "ridge":
-        parts = [v.numpy() for v in (train.x, train.y, validation.x, validation.y)]
-        return scores(test.x.numpy() @ ridge(*parts), test.y)
+    if run.method in BASELINES:
+        return scores(baseline(run.method, train, validation, test), test.y)
     D, T = len(splits.landmarks), len(splits.targets)
     torch.manual_seed(run.seed)
     network = DenseNet(D, T, tuple(c["hidden"]), head=c["head"]).to(device)

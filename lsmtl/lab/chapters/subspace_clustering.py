@@ -5,7 +5,7 @@ import torch
 
 from lsmtl import data
 from lsmtl.lab.exercises import expect
-from lsmtl.lab.experiments import Experiment, Run, ridge, scores, thin
+from lsmtl.lab.experiments import Experiment, Run, scores, thin
 from lsmtl.lab.relations import (
     lasso_v,
     modules_found,
@@ -14,6 +14,7 @@ from lsmtl.lab.relations import (
     ridge_v,
     simulate,
 )
+from lsmtl.linear import ridge
 from lsmtl.networks import DenseNet
 from lsmtl.regularizers import SelfExpression
 from lsmtl.training import Recipe, fit, predict
@@ -98,7 +99,7 @@ def _source(of, train, validation):
     """What is related to what: rows of measured targets, of predictions, or W."""
     if of == "targets":
         return train[1]
-    W = ridge(*train, *validation)  # (D, T)
+    W = ridge(*train, *validation).coef_.numpy()  # (D, T)
     return train[0] @ W if of == "predictions" else W
 
 

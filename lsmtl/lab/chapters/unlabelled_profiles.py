@@ -9,7 +9,15 @@ import torch
 from lsmtl import data
 from lsmtl.data import Profiles
 from lsmtl.lab.exercises import Wrong, expect, numbers
-from lsmtl.lab.experiments import Experiment, Run, ridge, scores, thin
+from lsmtl.lab.experiments import (
+    BASELINES,
+    Experiment,
+    Run,
+    baseline,
+    scores,
+    thin,
+)
+from lsmtl.linear import ridge
 from lsmtl.networks import DenseNet
 from lsmtl.semigan import SemiGAN, fit_semigan
 from lsmtl.training import Recipe, fit, predict
@@ -105,7 +113,7 @@ def pca_ridge(hidden, unlabelled, whiten):
         V = vt[:k].T  # (D, k)
         if whiten:
             V = V / s[:k] * len(every) ** 0.5
-        W = V @ ridge(x @ V, y, valid_x @ V, valid_y)
+        W = V @ ridge(x @ V, y, valid_x @ V, valid_y).coef_.numpy()
         found[np.abs(valid_x @ W - valid_y).mean()] = W
     return found[min(found)]
 
@@ -142,11 +150,8 @@ def _measure(adata, run, device):
     splits = data.split(adata, run.seed, c["group"])
     hidden = hide(adata, splits, c["share"], run.seed, c["group"])
     train, validation, test = hidden.train, hidden.validation, hidden.test
-    if run.method == "training mean":
-        return hidden.scores(torch.zeros_like(test.y))
-    if run.method == "ridge":
-        parts = [v.numpy() for v in (train.x, train.y, validation.x, validation.y)]
-        return hidden.scores(test.x.numpy() @ ridge(*parts))
+    if run.method in BASELINES:
+        return hidden.scores(baseline(run.method, train, validation, test))
     if run.method == "PCA + ridge":
         return hidden.scores(
             test.x.numpy() @ pca_ridge(hidden, c["unlabelled"], c["whiten"])
