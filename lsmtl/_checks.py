@@ -1,6 +1,7 @@
 """Checks of arguments that several modules make."""
 
 import numbers
+import reprlib
 
 import torch
 
@@ -43,7 +44,7 @@ def matrix(name, value, columns=None):
         value = torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError):
         raise ValueError(
-            f"{name} must be a tensor or an array, got {value!r}"
+            f"{name} must be a tensor or an array, got {reprlib.repr(value)}"
         ) from None
     if value.dim() != 2 or columns not in (None, value.shape[1]):
         raise ValueError(

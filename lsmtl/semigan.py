@@ -21,7 +21,7 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from lsmtl._checks import finite, natural, whole
+from lsmtl._checks import finite, matrix, natural, one_of, whole
 from lsmtl._progress import tqdm
 from lsmtl.metrics import mae
 from lsmtl.networks import MLP
@@ -58,9 +58,11 @@ class SemiGAN(nn.Module):
         self.noise = whole("noise", noise)
         self.generated = finite("generated", generated)
         self.estimated = finite("estimated", estimated)
-        self.D_x = _discriminator(MLP(landmarks, 1, hidden, dropout=0.0))
+        # batch norm's statistics would tell real from invented
+        plain = {"dropout": 0.0, "batch_norm": False}
+        self.D_x = MLP(landmarks, 1, hidden, **plain)
         pair = whole("landmarks", landmarks) + whole("targets", targets)
-        self.D_xy = _discriminator(MLP(pair, 1, hidden, dropout=0.0))
+        self.D_xy = MLP(pair, 1, hidden, **plain)
         self.G = MLP(noise, pair, hidden, dropout=0.0)
         self.random = None  # the stream of z; `fit_semigan` gives one of its own
 
@@ -136,7 +138,8 @@ def fit_semigan(network, train, validation, gan, unlabelled=None, recipe=PAPER, 
             both weights 0 the network becomes what `fit` makes of it.
         unlabelled: x (m, D) of profiles without targets, standardised like `train`;
             None is the ablation: the same steps, with `train.x` alone.
-        recipe: a `Recipe`, for all networks; the defaults are the paper's.
+        recipe: a `Recipe`, for all networks; the defaults are the paper's. Loss,
+            optimiser and the rate's decay are these, whatever the size.
         seed: decides batches, dropout and noise.
 
     Returns:
@@ -148,6 +151,11 @@ def fit_semigan(network, train, validation, gan, unlabelled=None, recipe=PAPER, 
     """
     if not isinstance(recipe, Recipe):
         raise ValueError(f"recipe must be a Recipe, got {recipe!r}")
+    one_of("the recipe's reduction", recipe.reduction, ("mean", "sum"))
+    for field in ("loss", "optimizer", "momentum", "decay", "deeper"):
+        one_of(
+            f"the recipe's {field}", getattr(recipe, field), (getattr(PAPER, field),)
+        )
     natural("seed", seed)
     device = next(network.parameters()).device
     train_x, train_y = _profiles("train", train, network, device)
@@ -224,13 +232,6 @@ def _step(adam, loss):
     adam.step()
 
 
-def _discriminator(mlp):
-    """The MLP without batch norm: its statistics would tell real from invented."""
-    for layer in mlp.layers:
-        layer[1] = nn.Identity()
-    return mlp
-
-
 def _pool(network, gan, x, unlabelled):
     """All landmark profiles (n + m, D), if they and `gan` match the network."""
     found = getattr(gan, "landmarks", None), getattr(gan, "targets", None)
@@ -241,10 +242,4 @@ def _pool(network, gan, x, unlabelled):
         )
     if unlabelled is None:
         return x
-    shape = tuple(getattr(unlabelled, "shape", ()))
-    if not torch.is_tensor(unlabelled) or len(shape) != 2 or shape[1] != x.shape[1]:
-        raise ValueError(
-            f"unlabelled must be a tensor (m, {x.shape[1]}) or None, got "
-            f"{type(unlabelled).__name__} {shape}"
-        )
-    return torch.cat([x, unlabelled.to(x)])
+    return torch.cat([x, matrix("unlabelled", unlabelled, x.shape[1]).to(x)])

@@ -205,7 +205,7 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
 
 
 def predict(model, x):
-    """Predictions (n, T), float32, of a network or of any other fitted model.
+    """Predictions (n, T) of a network or of any other fitted model.
 
     Args:
         model: a network, used in evaluation mode and left in the mode it was in, or a
@@ -234,7 +234,7 @@ def predict(model, x):
         predictions = model(x.to(next(model.parameters())))
     for module, training in modes.items():
         module.training = training
-    return predictions.float()
+    return predictions
 
 
 def choose(models, x, y):

@@ -63,7 +63,7 @@ def test_forward_written_out():
         parts.append(z @ array(half.head.weight).T + array(half.head.bias))
     assert [p.shape[1] for p in parts] == [4, 3]
     np.testing.assert_allclose(array(net(x)), np.hstack(parts), rtol=1e-10)
-    assert torch.equal(predict(net, x), net(x).detach().float())
+    assert torch.equal(predict(net, x), net(x).detach())
 
 
 def test_start_is_glorot_in_hidden_layers_and_tiny_at_the_head():

@@ -1,5 +1,6 @@
 """SemiGAN: its losses written out in NumPy, and what `fit_semigan` promises."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -339,15 +340,27 @@ def test_wrong_arguments_are_named(wrong, named):
     [
         ({"gan": None}, "gan must be a SemiGAN .* NoneType"),
         ({"gan": SemiGAN(D, 3, (4,))}, rf"{D} landmarks and {T} targets.*\({D}, 3\)"),
-        ({"unlabelled": TRAIN}, r"unlabelled must be a tensor \(m, 5\) .* Profiles"),
-        ({"unlabelled": torch.zeros(4, 6)}, r"\(m, 5\) .* \(4, 6\)"),
-        ({"unlabelled": torch.zeros(5)}, r"\(m, 5\) .* \(5,\)"),
+        (
+            {"unlabelled": TRAIN},
+            "unlabelled must be .* array, got Profiles",
+        ),
+        (
+            {"unlabelled": torch.zeros(4, 6)},
+            r"\(samples, 5\), got \(4, 6\)",
+        ),
+        ({"unlabelled": torch.zeros(5)}, r"\(samples, 5\), got \(5,\)"),
         ({"recipe": 3}, "recipe .* 3"),
         ({"seed": -1}, "seed .* -1"),
         ({"train": SimpleNamespace(x=TRAIN.x)}, "train must hold"),
         ({"train": Profiles(TRAIN.x[:1], TRAIN.y[:1])}, "train has 1 profiles"),
         ({"train": Profiles(TRAIN.x[:, :3], TRAIN.y)}, "train has 3 landmarks"),
-        ({"unlabelled": torch.full((9, D), float("nan"))}, "diverged in epoch 0"),
+        (
+            {"unlabelled": torch.full((9, D), float("nan"))},
+            "unlabelled .* got nan",
+        ),
+        ({"recipe": replace(SHORT, lr=1e30)}, "diverged in epoch 0"),
+        ({"recipe": replace(SHORT, loss="squared")}, "loss must be .* 'squared'"),
+        ({"recipe": replace(SHORT, reduction="profile")}, "reduction .* 'profile'"),
     ],
 )
 def test_wrong_training_arguments_are_named(wrong, named):

@@ -129,7 +129,7 @@ def test_ridge_on_all_components_is_ridge(adata, unlabelled, monkeypatch):
     monkeypatch.setattr(unlabelled_profiles, "COMPONENTS", (D,))
     h = hidden(adata, 0.5)
     parts = h.train.x, h.train.y, h.validation.x, h.validation.y
-    expected = ridge(*parts).coef_
+    expected = ridge(*parts).coef_.numpy()
     found = pca_ridge(h, unlabelled, whiten=False)
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert np.abs(pca_ridge(h, unlabelled, whiten=True) - expected).max() > 1e-3
