@@ -1,17 +1,19 @@
 """Run the benchmarks and file their records: `python -m benchmarks [name …]`.
 
 A benchmark is a module with `measure()`, which yields dicts: `method`,
-`configuration`, `dataset`, `data` (a hash), `seed`, `device` and `metrics`.
+`configuration`, `dataset`, `data` (a hash), `seed`, `device` and `metrics`. Measuring
+again replaces the record of the same configuration on the same kind of device.
 """
 
+import json
 import sys
 import time
 
-from benchmarks import lasso
+from benchmarks import lasso, step
 from lsmtl._checks import one_of
 from lsmtl.lab import records
 
-MODULES = {"lasso": lasso}
+MODULES = {"lasso": lasso, "step": step}
 
 
 def main(names):
@@ -20,18 +22,28 @@ def main(names):
         start = time.perf_counter()
         for found in MODULES[one_of("benchmark", name, MODULES)].measure():
             device = found.pop("device")
-            records.write(
-                {
-                    "experiment": "bench",
-                    "recipe_version": 1,
-                    "preset": "gpu" if device == "cuda" else "laptop",
-                    "wall_s": round(time.perf_counter() - start, 3),
-                }
-                | found
-                | records.provenance(device)
-            )
+            found["configuration"] |= {"benchmark": name, "device": device}
+            record = {
+                "experiment": "bench",
+                "recipe_version": 1,
+                "preset": "gpu" if device == "cuda" else "laptop",
+                "wall_s": round(time.perf_counter() - start, 3),
+            }
+            replace(record | found | records.provenance(device))
             print(found["method"], found["configuration"], found["metrics"])
             start = time.perf_counter()
+
+
+def replace(record):
+    """File a record in the place of an earlier one with the same key."""
+    file = records.folder() / "bench.jsonl"
+    lines = file.read_text("utf-8").splitlines() if file.is_file() else []
+    kept = [
+        line for line in lines if records.key(json.loads(line)) != records.key(record)
+    ]
+    if kept != lines:
+        file.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+    records.write(record)
 
 
 if __name__ == "__main__":

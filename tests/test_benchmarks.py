@@ -1,28 +1,56 @@
-"""Benchmarks run, at a small size, and file records that hold what they claim."""
+"""The benchmarks in small: what they file, and that measuring again replaces it."""
 
 import pytest
 
-from benchmarks import __main__ as runner
-from benchmarks import lasso
+from benchmarks import lasso, step
+from benchmarks.__main__ import main
 from lsmtl.lab import records
 
 
-def test_the_lasso_is_measured_against_scikit_learn(tmp_path, monkeypatch):
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """Small sizes, and a folder of its own for the records."""
+    monkeypatch.setattr(records, "COMMITTED", tmp_path / "committed")
     monkeypatch.setenv("LSMTL_RECORDS", str(tmp_path))
-    monkeypatch.setattr(records, "COMMITTED", tmp_path / "none")
-    small = {"samples": 80, "landmarks": 12, "targets": 30, "factors": 4}
-    monkeypatch.setattr(lasso, "SIZE", small)
-    monkeypatch.setattr(lasso, "TIMED", 5)
-    runner.main(["lasso"])
-    found = list(records.read("bench").values())
-    assert [r["configuration"]["l1"] for r in found] == list(lasso.STRENGTHS)
-    for record in found:
+    monkeypatch.setattr(
+        lasso, "SIZE", {"samples": 60, "landmarks": 20, "targets": 30, "factors": 5}
+    )
+    monkeypatch.setattr(lasso, "STRENGTHS", (0.1, 0.05))
+    monkeypatch.setattr(lasso, "TIMED", 6)
+    sizes = {"landmarks": 20, "targets": 120, "hidden": [8], "batch": 10}
+    monkeypatch.setattr(step, "SIZES", sizes)
+    return tmp_path / "bench.jsonl"
+
+
+def test_everything_measured_is_filed_once(small):
+    main([])
+    first = [*records.read("bench").values()]
+    assert len(first) == 2 + 7  # strengths, methods
+    assert {r["method"] for r in first} >= {"lasso", "DenseNet", "Deep-LSMTL"}
+    main(["lasso"])
+    again = records.read("bench")
+    assert len(small.read_text().splitlines()) == len(again) == len(first)
+
+
+def test_the_lasso_is_compared_at_the_same_objective(small):
+    main(["lasso"])
+    for record in records.read("bench").values():
         m = record["metrics"]
-        assert abs(m["excess"]) <= lasso.TOL  # both within it, so no further apart
-        assert all(m[f"{k}_s"] > 0 for k in ("ours", "sklearn", "sklearn_gram"))
-        assert all(m[f"{k}_gap"] <= lasso.TOL * 1.01 for k in ("ours", "sklearn"))
+        assert m["ours_objective"] == pytest.approx(m["sklearn_objective"], rel=2e-3)
+        assert max(m["ours_gap"], m["sklearn_gap"]) <= lasso.TOL * 1.01
 
 
-def test_an_unknown_benchmark_is_named():
-    with pytest.raises(ValueError, match=r"benchmark must be one of lasso.*'laso'"):
-        runner.main(["laso"])
+def test_a_step_is_compared_with_the_plain_one(small):
+    main(["step"])
+    found = {
+        (r["method"], r["configuration"].get("rank")): r["metrics"]
+        for r in records.read("bench").values()
+    }
+    assert found["DenseNet", None]["over_plain"] == 1
+    assert found["Deep-LSMTL", 100]["goal"] < found["Deep-LSMTL", 1000]["goal"]
+    assert all(m["seconds"] > 0 for m in found.values())
+
+
+def test_an_unknown_benchmark_is_refused(small):
+    with pytest.raises(ValueError, match=r"lasso, step.* 'speed'"):
+        main(["speed"])
