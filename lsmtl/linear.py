@@ -88,8 +88,14 @@ def _profiles(x, y):
     return x, y.to(x.device)
 
 
-def moments(x, y, block=1024):
+def moments(x, y, block=1024, dtype=torch.float64):
     """XᵀX (D, D), XᵀY (D, T) and ‖y‖² (T,) in float64, summed over blocks of rows.
+
+    Args:
+        x: (n, D).
+        y: (n, T).
+        block: rows at a time.
+        dtype: of the products within a block.
 
     >>> moments([[1., 2.]], [[3.]])[1].tolist()
     [[3.0], [6.0]]
@@ -100,9 +106,9 @@ def moments(x, y, block=1024):
     gram, cross = torch.zeros(D, D, **new), torch.zeros(D, T, **new)
     power = torch.zeros(T, **new)
     for rows, out in zip(x.split(whole("block", block)), y.split(block), strict=True):
-        rows, out = rows.double(), out.double()
-        gram.addmm_(rows.T, rows)
-        cross.addmm_(rows.T, out)
+        rows, out = rows.to(dtype), out.to(dtype)
+        gram += rows.T @ rows
+        cross += rows.T @ out
         power += out.square().sum(0)
     return gram, cross, power
 
@@ -230,26 +236,28 @@ def lasso_path(x, y, strengths, l2=0.0, tol=1e-3):
     Yields:
         A fitted `LeastSquares` for each strength.
     """
-    gram, cross, power = (sums / len(x) for sums in moments(x, y))
+    dtype = torch.float32 if tol >= 1e-4 else torch.float64  # which carries the gap
+    gram, cross, power = (sums / len(x) for sums in moments(x, y, dtype=dtype))
     gram.diagonal().add_(finite("l2", l2) / len(x))  # as √l2·I below X, 0 below Y
+    largest = torch.linalg.eigvalsh(gram)[-1].item()
+    gram, cross, power = (sums.to(dtype) for sums in (gram, cross, power))
     parts = [v.split(BLOCK, dim=-1) for v in (torch.zeros_like(cross), cross, power)]
     for l1 in strengths:
         model = LeastSquares(l2, finite("l1", l1, minimum=1e-12), tol)
-        parts[0] = [_lasso(gram, *p, l1, tol) for p in zip(*parts, strict=True)]
+        parts[0] = [
+            _lasso(gram, largest, *p, l1, tol) for p in zip(*parts, strict=True)
+        ]
         model.coef_ = torch.cat(parts[0], dim=1).float()
         yield model
 
 
-def _lasso(A, W, b, e, l1, tol):
+def _lasso(A, largest, W, b, e, l1, tol):
     """Accelerated proximal gradient; every target has its own step and restarts.
 
     It minimises wᵀAw/2 − bᵀw + e/2 + l1·‖w‖₁ for every column w, from W on. L is a
     target's inverse step: it shrinks with every step, doubles where a step turns out
-    too long, and never has to exceed the largest eigenvalue of A.
+    too long, and never has to exceed the `largest` eigenvalue of A.
     """
-    dtype = torch.float32 if tol >= 1e-4 else torch.float64  # which carries the gap
-    largest = torch.linalg.eigvalsh(A)[-1].item()
-    A, W, b, e = (u.to(dtype) for u in (A, W, b, e))
     left = torch.arange(b.shape[1], device=b.device)  # targets still to be solved
     w, Aw = W, A @ W
     v, Av, t, L = w, Aw, torch.ones_like(e), torch.full_like(e, largest / 5)
