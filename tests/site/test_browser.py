@@ -18,6 +18,11 @@ TOO_WIDE = """() => {
   ).map(e => e.outerHTML.slice(0, 100)).concat(['the page']);
 }"""
 
+CUT_MATH = """() => [...document.querySelectorAll('div.math')].filter(
+  e => [e, ...e.querySelectorAll('*')].some(
+    n => n.clientWidth && n.scrollWidth > n.clientWidth + 1)
+).map(e => e.id + e.previousElementSibling?.id)"""
+
 FOLDED = ".dropdown.toggle-hidden > .toggle-button, details:not([open]) > summary"
 
 
@@ -51,6 +56,7 @@ def test_page_reads_well(context, scheme, origin, name):
         assert page.get_attribute("html", "data-theme") == scheme
         assert page.evaluate(RAW_MATH) == []
         assert page.evaluate(TOO_WIDE) == []
+        assert page.evaluate(CUT_MATH) == []
         for fold in page.locator("article").locator(FOLDED).element_handles():
             fold.click()
         assert page.locator("article").locator(FOLDED).count() == 0
