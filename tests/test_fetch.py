@@ -43,8 +43,8 @@ class Handler(BaseHTTPRequestHandler):
         rest = server.body[start:]
         self.answer(206 if start else 200, len(rest))
         sent = rest[: server.cut]
+        server.sent.append(len(sent))  # before the client has it all and looks
         self.wfile.write(sent)
-        server.sent.append(len(sent))
 
     def answer(self, status, length):
         self.send_response(status)
