@@ -17,14 +17,14 @@ class AMTL(nn.Module):
     gives to the others, V ≥ 0 and $v_{tt} = 0$. V starts with the mean of the others.
 
     Both terms are sums over the columns of V. A step draws some of them and takes their
-    mean, which estimates the penalty without bias at `columns` / T of its cost.
+    mean, which estimates the penalty without bias. Its products cost `columns` / T of
+    the exact ones; storing, clamping and updating V still costs T² a step.
 
     Args:
         targets: T, the number of tasks.
         strength: a factor on the whole penalty; λ = `strength`.
         outgoing: μ, over λ: what giving costs a task with a loss of 1.
         columns: how many columns a step draws; T or more give the exact penalty.
-            One costs as much as a pass of one sample through the head.
 
     Raises:
         ValueError: an argument is out of its range.

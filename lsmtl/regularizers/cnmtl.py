@@ -14,7 +14,7 @@ class CNMTL(nn.Module):
     \|\bar{\mathbf{w}}_k - \bar{\mathbf{w}}\|^2 + \lambda_W \sum_k \sum_{j \in
     \mathcal{J}(k)} \|\mathbf{w}_j - \bar{\mathbf{w}}_k\|^2 \big]$ with the mean
     $\bar{\mathbf{w}}$ of all columns and $\bar{\mathbf{w}}_k$ of a cluster. The paper
-    doesn't say where the clusters come from, and the original (Jacob, Bach and Vert,
+    doesn't say where the clusters come from, and the original (Jacob, Vert and Bach,
     2009) relaxes them away; here they are found by k-means on the columns, again at the
     start of each epoch, from where it stopped. A cluster without a task counts nothing.
 
