@@ -5,7 +5,7 @@ A benchmark is a module with `measure()`, which yields dicts: `method`,
 again replaces the record of the same configuration on the same kind of device.
 """
 
-import json
+import contextlib
 import sys
 import time
 
@@ -37,12 +37,15 @@ def main(names):
 def replace(record):
     """File a record in the place of an earlier one with the same key."""
     file = records.folder() / "bench.jsonl"
-    lines = file.read_text("utf-8").splitlines() if file.is_file() else []
-    kept = [
-        line for line in lines if records.key(json.loads(line)) != records.key(record)
-    ]
-    if kept != lines:
-        file.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+    kept = []
+    for line in file.read_text("utf-8").splitlines() if file.is_file() else []:
+        with contextlib.suppress(ValueError):  # a line that a killed run left half
+            if records.key(records.parse(line)) != records.key(record):
+                kept.append(f"{line}\n")
+    if kept:
+        file.write_text("".join(kept), "utf-8")
+    else:
+        file.unlink(missing_ok=True)
     records.write(record)
 
 

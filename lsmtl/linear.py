@@ -181,6 +181,10 @@ def ridge(x, y, valid_x, valid_y, strengths=STRENGTHS):
         A fitted `LeastSquares`.
     """
     path = RidgePath(x, y)
+    valid_x, valid_y = _profiles(valid_x, valid_y)
+    valid_y = valid_y.to(path.V.device)
+    if not len(strengths):
+        raise ValueError("strengths is empty; give at least one to choose from")
     errors = {l2: mae(path.predict(valid_x, l2), valid_y).mean() for l2 in strengths}
     return path.model(min(errors, key=errors.get))
 

@@ -25,7 +25,7 @@ from lsmtl._checks import finite, matrix, natural, one_of, whole
 from lsmtl._progress import tqdm
 from lsmtl.metrics import mae
 from lsmtl.networks import MLP
-from lsmtl.training import Fit, Recipe, _profiles, predict
+from lsmtl.training import Fit, Recipe, _profiles, own_random, predict
 
 PAPER = Recipe()  # frozen
 PARTS = ["loss", "penalty", "discriminator", "generator", "trust", "validation_mae"]
@@ -177,8 +177,7 @@ def fit_semigan(network, train, validation, gan, unlabelled=None, recipe=PAPER, 
     history, best, best_state = [], float("inf"), None
     shuffle = torch.Generator().manual_seed(seed)
     draw = torch.Generator().manual_seed(seed)
-    gan.random = torch.Generator(device).manual_seed(seed)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), own_random(gan, "random", device, seed):
         torch.manual_seed(seed)
         bar = tqdm(range(recipe.epochs), desc="fit", unit="epoch", leave=False)
         for epoch in bar:
@@ -219,7 +218,6 @@ def fit_semigan(network, train, validation, gan, unlabelled=None, recipe=PAPER, 
             if score < best:
                 best, best_state = score, copy.deepcopy(network.state_dict())
             bar.set_postfix_str(f"validation MAE {score:.4f}")
-    gan.random = None
     gan.eval()
     network.load_state_dict(best_state)
     history = pd.DataFrame(history, columns=["epoch", "lr", *PARTS])

@@ -1,5 +1,6 @@
 """Train a base network, with or without a regulariser, as the paper does."""
 
+import contextlib
 import copy
 import math
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ class Fit:
 
     Args:
         network: the network of the epoch with the lowest validation MAE, in
-            evaluation mode.
+            evaluation mode. The regulariser stays as the last epoch left it.
         history: a row an epoch: `epoch`, `lr`, `loss` (without the penalty),
             `penalty` (the regulariser's) and `validation_mae`; with the recipe's
             `decay` also `train_mae`.
@@ -141,6 +142,11 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
             f"regularizer must be a module like MaskedLowRank(…), got {regularizer!r}"
         )
     natural("seed", seed)
+    if not (hasattr(network, "features") and hasattr(network, "head")):
+        raise ValueError(
+            "network must have features(x) and a head, such as an MLP or a DenseNet; "
+            f"got {type(network).__name__} (a DGEX trains by lsmtl.dgex.fit)"
+        )
     device = next(network.parameters()).device
     train_x, train_y = _profiles("train", train, network, device)
     valid_x, valid_y = _profiles("validation", validation, network, device)
@@ -154,9 +160,7 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
     watched = None
     if recipe.decay is not None:
         watched = torch.randperm(len(train_x), generator=shuffle)[:WATCHED].to(device)
-    if regularizer is not None:  # its draws leave batches and dropout as they are
-        regularizer.generator = torch.Generator(device).manual_seed(seed)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), own_random(regularizer, "generator", device, seed):
         torch.manual_seed(seed)
         bar = tqdm(range(recipe.epochs), desc="fit", unit="epoch", leave=False)
         for epoch in bar:
@@ -194,8 +198,6 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
             if score < best:
                 best, best_state = score, copy.deepcopy(network.state_dict())
             bar.set_postfix_str(f"validation MAE {score:.4f}")
-    if regularizer is not None:
-        regularizer.generator = None
     network.load_state_dict(best_state)
     names = ["epoch", "lr", "loss", "penalty", "validation_mae"]
     history = pd.DataFrame(history, columns=names)
@@ -230,11 +232,12 @@ def predict(model, x):
         return found.float().reshape(len(x), -1)  # one target: scikit-learn gives (n,)
     modes = {module: module.training for module in model.modules()}
     model.eval()
-    with torch.no_grad():
-        predictions = model(x.to(next(model.parameters())))
-    for module, training in modes.items():
-        module.training = training
-    return predictions
+    try:
+        with torch.no_grad():
+            return model(x.to(next(model.parameters())))
+    finally:
+        for module, training in modes.items():
+            module.training = training
 
 
 def choose(models, x, y):
@@ -247,16 +250,36 @@ def choose(models, x, y):
         y: (n, T) their target values.
 
     Raises:
-        ValueError: there is no model, or one can't be used (see `predict`).
+        ValueError: there is no model, none has a finite error, or one can't be used
+            (see `predict`).
     """
-    best, lowest, y = None, float("inf"), matrix("y", y)
+    best, lowest, y, model = None, float("inf"), matrix("y", y), None
     for model in models:
         error = mae(predict(model, x).to(y.device), y).mean().item()
         if error < lowest:
             best, lowest = model, error
-    if best is None:
+    if model is None:
         raise ValueError("models is empty; give at least one fitted model")
+    if best is None:
+        raise ValueError("no model has a finite error on the validation rows")
     return best
+
+
+@contextlib.contextmanager
+def own_random(module, name, device, seed):
+    """Give a module a random stream of its own for a while, if there is a module.
+
+    Its draws then leave batches and dropout as they are without it.
+    """
+    if module is None:
+        yield
+        return
+    before = getattr(module, name, None)
+    setattr(module, name, torch.Generator(device).manual_seed(seed))
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
 
 
 def _optimizer(network, modules, recipe):

@@ -453,3 +453,13 @@ def test_values_that_dont_fit_are_named(model):
 def test_wrong_arguments_are_named(make, named):
     with pytest.raises(ValueError, match=named):
         make()
+
+
+def test_rows_that_choose_are_checked():
+    x, y = torch.randn(12, 3), torch.randn(12, 2)
+    bad = y.clone()
+    bad[4, 1] = float("nan")
+    with pytest.raises(ValueError, match="got nan in row 4, column 1"):
+        ridge(x, y, x, bad)
+    with pytest.raises(ValueError, match="strengths is empty"):
+        ridge(x, y, x, y, strengths=[])

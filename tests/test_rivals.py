@@ -331,7 +331,16 @@ def test_clusters_are_refreshed_at_the_start_of_each_epoch():
     fit(single(), TRAIN, VALIDATION, cnmtl, SHORT)
     assert len(heads) == 4
     assert not any(torch.equal(a, b) for a, b in itertools.pairwise(heads))
-    assert set(cnmtl.labels.tolist()) <= set(range(K))
+    centres = [heads[-1][cnmtl.labels == k].mean(0) for k in range(K)]
+    assert torch.equal(kmeans(heads[-1], torch.stack(centres)), cnmtl.labels)
+
+
+def test_a_cluster_that_is_empty_starts_anew():
+    cnmtl, network = make("CNMTL"), single()
+    cnmtl.labels = torch.zeros_like(cnmtl.labels)  # all in one cluster
+    torch.manual_seed(0)
+    cnmtl.start_epoch(network)
+    assert len(cnmtl.labels.unique()) > 1
 
 
 # --- AMTL's drawn columns, and its V ------------------------------------------------

@@ -3,6 +3,7 @@
 import copy
 import importlib.util
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import nn
 
 from lsmtl import _progress, training
 from lsmtl.data import Profiles
+from lsmtl.dgex import DGEX
 from lsmtl.linear import LeastSquares
 from lsmtl.networks import MLP, DenseNet
 from lsmtl.regularizers import MaskedLowRank
@@ -641,3 +643,27 @@ def test_without_tqdm_loops_run_and_show_nothing(without_tqdm, monkeypatch, caps
     without = fit(network(), TRAIN, VALIDATION, recipe=SHORT)
     assert capsys.readouterr() == ("", "")
     assert equal(with_bar, without)
+
+
+def test_after_an_error_everything_is_as_it_was():
+    regularizer, plain = g(), network()
+    with pytest.raises(ValueError, match="diverged"):
+        fit(plain, TRAIN, VALIDATION, regularizer, replace(SHORT, lr=1e30))
+    assert regularizer.generator is None
+    plain.train()
+    with pytest.raises(ValueError, match="landmark"):
+        predict(plain, torch.zeros(3, 99))
+    assert plain.training
+
+
+def test_a_choice_without_a_finite_error_is_none():
+    broken = network()
+    with torch.no_grad():
+        broken.head.bias.fill_(float("nan"))
+    with pytest.raises(ValueError, match="no model has a finite error"):
+        choose([broken], VALIDATION.x, VALIDATION.y)
+
+
+def test_a_network_without_a_head_is_named():
+    with pytest.raises(ValueError, match=r"features.* DGEX .*dgex\.fit"):
+        fit(DGEX(D, T, (4,)), TRAIN, VALIDATION, recipe=SHORT)

@@ -16,7 +16,8 @@ class CNMTL(nn.Module):
     $\bar{\mathbf{w}}$ of all columns and $\bar{\mathbf{w}}_k$ of a cluster. The paper
     doesn't say where the clusters come from, and the original (Jacob, Vert and Bach,
     2009) relaxes them away; here they are found by k-means on the columns, again at the
-    start of each epoch, from where it stopped. A cluster without a task counts nothing.
+    start of each epoch, from where it stopped; a cluster that has lost its tasks starts
+    anew at a random column. Until then it counts nothing.
 
     Args:
         targets: T, the number of tasks.
@@ -69,13 +70,11 @@ class CNMTL(nn.Module):
     def start_epoch(self, network):
         """Find the clusters of the head's columns as they are now."""
         W = network.head.weight.detach()  # (T, w)
-        if self.labels[0] < 0:
-            order = torch.randperm(
-                self.targets, device=W.device, generator=self.generator
-            )
-            centres = W[order[: self.clusters]]
-        else:
-            centres, _ = _means(W, self.labels, self.clusters)
+        order = torch.randperm(self.targets, device=W.device, generator=self.generator)
+        centres = W[order[: self.clusters]]
+        if self.labels[0] >= 0:  # an empty cluster starts anew
+            found, sizes = _means(W, self.labels, self.clusters)
+            centres = torch.where(sizes[:, None] > 0, found, centres)
         self.labels = kmeans(W, centres)
 
     def forward(self, network, features, predictions, losses=None):
@@ -93,7 +92,7 @@ class CNMTL(nn.Module):
         if self.weighted:
             mean, between = self.targets * mean, (sizes * between).sum()
         else:
-            between = between[sizes > 0].sum()
+            between = (between * (sizes > 0)).sum()
         total = self.mean * mean + self.between * between + self.within * within
         return self.strength * total / self.targets
 
