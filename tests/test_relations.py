@@ -44,7 +44,7 @@ def test_lasso_v_is_a_lasso_of_each_task_on_the_others(gamma):
     f = mixed(40, 8)
     model = Lasso(gamma / 2, fit_intercept=False, tol=1e-10, max_iter=100_000)
     V = lasso_v(f, gamma)
-    np.testing.assert_allclose(V, task_by_task(f, model), atol=1e-4)
+    np.testing.assert_allclose(V, task_by_task(f, model), atol=1e-3)
     assert not V.diagonal().any()
 
 
