@@ -16,8 +16,11 @@ from lsmtl.data import fetch
 from lsmtl.lab import experiments, records
 from lsmtl.lab.chapters import (
     EXPERIMENTS,
+    base_networks,
+    linear_models,
     masked_low_rank,
     raw_to_tensors,
+    rival_regularizers,
     transcriptome,
 )
 from lsmtl.lab.experiments import Experiment, Run, results, scores, thin
@@ -409,6 +412,30 @@ def test_networks_learn_and_repeat(g, head):
     assert found["spread"] > 0.1
     assert 0 <= found["best_epoch"] < 60
     assert len(found["mae_deciles"]) == 11
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [m.EXPERIMENT for m in (base_networks, linear_models, rival_regularizers)],
+    ids=lambda e: e.name,
+)
+def test_targets_of_test_rows_are_for_scoring_only_in_every_method(experiment):
+    """What is chosen, and everything that isn't a score, stays the same."""
+    runs = experiment.runs(experiment.sizes["ci"], landmarks=8)
+    one_each = {r.method: r for r in runs if "tasks" not in r.configuration}
+    assert len(one_each) >= 5
+    small = {"hidden": [6], "epochs": 3, "rank": 2, "profiles": None, "targets": None}
+    for run in one_each.values():
+        c = {k: small.get(k, v) for k, v in run.configuration.items()}
+        run, adata = replace(run, configuration=c | {"group": "donor"}), toy()
+        before = experiment.measure(adata, run, "cpu")
+        test = data.split(adata, run.seed, "donor").test
+        rows = adata.obs_names.isin(test.samples)
+        adata.X[np.ix_(rows, adata.var["role"] == "target")] += 50
+        after = experiment.measure(adata, run, "cpu")
+        differ = {k for k in before if before[k] != after[k]}
+        assert "mae" in differ
+        assert {k.split("_")[0] for k in differ} <= {"mae", "cc", "rmse"}, run.method
 
 
 @pytest.mark.parametrize("g", [{}, {"rank": 2, "strength": 0.3}])
