@@ -60,10 +60,10 @@ def matrix(name, value, columns=None):
     return value
 
 
-def same_targets(predictions, targets):
-    """A ValueError unless predictions (B, T) are of that many targets."""
-    if predictions.shape[1] != targets:
+def same_targets(values, targets, name="predictions"):
+    """A ValueError unless values (B, T) are of that many targets."""
+    if values.shape[1] != targets:
         raise ValueError(
-            f"predictions have {predictions.shape[1]} targets and the regulariser was "
-            f"made for {targets}"
+            f"{name} have {values.shape[1]} targets and the regulariser was made for "
+            f"{targets}"
         )

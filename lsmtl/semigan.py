@@ -25,7 +25,7 @@ from lsmtl._checks import finite, matrix, natural, one_of, whole
 from lsmtl._progress import tqdm
 from lsmtl.metrics import mae
 from lsmtl.networks import MLP
-from lsmtl.training import Fit, Recipe, _profiles, own_random, predict
+from lsmtl.training import Fit, Recipe, _profiles, evaluating, own_random, predict
 
 PAPER = Recipe()  # frozen
 PARTS = ["loss", "penalty", "discriminator", "generator", "trust", "validation_mae"]
@@ -106,20 +106,16 @@ def regressor_penalty(network, gan, estimated, invented, ramp=1.0, reduction="me
     `SemiGAN.discriminator_loss`; `reduction` is a `Recipe`'s.
     """
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d)]
-    modes = [norm.training for norm in norms]
-    for norm in norms:
-        norm.eval()
     penalty = torch.zeros((), device=estimated[0].device)
-    if gan.generated:
-        x, y = invented
-        error = gan.trust(x, y)[:, None] * (network(x) - y).abs()  # (B, T)
-        penalty = penalty + gan.generated * getattr(error, reduction)()
-    if gan.estimated:
-        x, y = estimated
-        error = (network(x) - y).abs()  # (B, T)
-        penalty = penalty + gan.estimated * ramp * getattr(error, reduction)()
-    for norm, mode in zip(norms, modes, strict=True):
-        norm.train(mode)
+    with evaluating(norms):
+        if gan.generated:
+            x, y = invented
+            error = gan.trust(x, y)[:, None] * (network(x) - y).abs()  # (B, T)
+            penalty = penalty + gan.generated * getattr(error, reduction)()
+        if gan.estimated:
+            x, y = estimated
+            error = (network(x) - y).abs()  # (B, T)
+            penalty = penalty + gan.estimated * ramp * getattr(error, reduction)()
     return penalty
 
 

@@ -153,7 +153,7 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
     if len(train_x) < 2:
         raise ValueError(f"train has {len(train_x)} profiles; at least 2 are needed")
     modules = [network] if regularizer is None else [network, regularizer.to(device)]
-    optimizer = _optimizer(network, modules, recipe)
+    optimizer = make_optimizer(network, modules, recipe)
     batch = min(recipe.batch_size, len(train_x))
     history, best, best_state, train_mae = [], float("inf"), None, []
     shuffle = torch.Generator().manual_seed(seed)
@@ -175,14 +175,16 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
             for rows in order.split(batch):
                 if len(rows) < batch:
                     break
-                loss, penalty = _losses(
-                    network, train_x[rows], train_y[rows], regularizer, recipe
+                loss, penalty = step(
+                    optimizer,
+                    network,
+                    train_x[rows],
+                    train_y[rows],
+                    regularizer,
+                    recipe,
                 )
-                optimizer.zero_grad()
-                (loss + penalty).backward()
-                optimizer.step()
-                losses.append(loss.detach())
-                penalties.append(penalty.detach())
+                losses.append(loss)
+                penalties.append(penalty)
             score = mae(predict(network, valid_x), valid_y).mean().item()
             if watched is not None:
                 of_train = predict(network, train_x[watched])
@@ -230,14 +232,8 @@ def predict(model, x):
             )
         found = torch.as_tensor(model.predict(x.numpy(force=True)))
         return found.float().reshape(len(x), -1)  # one target: scikit-learn gives (n,)
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad():
-            return model(x.to(next(model.parameters())))
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    with evaluating(model.modules()), torch.no_grad():
+        return model(x.to(next(model.parameters())))
 
 
 def choose(models, x, y):
@@ -266,6 +262,23 @@ def choose(models, x, y):
 
 
 @contextlib.contextmanager
+def evaluating(modules):
+    """Modules in evaluation mode for a while; each is left in the mode it was in.
+
+    Args:
+        modules: they alone, not what they contain.
+    """
+    modes = {module: module.training for module in modules}
+    try:
+        for module in modes:
+            module.training = False
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+@contextlib.contextmanager
 def own_random(module, name, device, seed):
     """Give a module a random stream of its own for a while, if there is a module.
 
@@ -282,7 +295,7 @@ def own_random(module, name, device, seed):
         setattr(module, name, before)
 
 
-def _optimizer(network, modules, recipe):
+def make_optimizer(network, modules, recipe):
     """Adam or SGD; a group's rate is `times` that of the recipe."""
     maps = [m.weight for m in network.modules() if isinstance(m, torch.nn.Linear)]
     deeper = {id(weight) for weight in maps[1:]}
@@ -294,6 +307,15 @@ def _optimizer(network, modules, recipe):
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(groups, momentum=recipe.momentum, **options)
     return torch.optim.Adam(groups, fused=True, **options)
+
+
+def step(optimizer, network, x, y, regularizer, recipe):
+    """Take a training step on a batch; gives its loss and penalty, detached."""
+    loss, penalty = _losses(network, x, y, regularizer, recipe)
+    optimizer.zero_grad()
+    (loss + penalty).backward()
+    optimizer.step()
+    return loss.detach(), penalty.detach()
 
 
 def _losses(network, x, y, regularizer, recipe):

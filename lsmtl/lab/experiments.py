@@ -164,6 +164,25 @@ def scores(prediction, target):
     return {k: np.round(v, 6).tolist() for k, v in found.items()}
 
 
+def tested(trained, test):
+    """What a trained network predicts for test profiles, and what a record says of it.
+
+    Args:
+        trained: a `Fit`.
+        test: `Profiles`.
+
+    Returns:
+        Predictions (n, T) on the CPU, and their scores with the lowest validation MAE
+        and its epoch.
+    """
+    best = trained.history["validation_mae"].idxmin()
+    prediction = predict(trained.network, test.x).cpu()
+    return prediction, scores(prediction, test.y) | {
+        "validation_mae": trained.history["validation_mae"][best],
+        "best_epoch": int(best),
+    }
+
+
 BASELINES = ("training mean", "ridge")
 
 

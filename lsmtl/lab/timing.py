@@ -3,19 +3,20 @@
 import time
 
 import numpy as np
-import torch
 
+from lsmtl import training
 from lsmtl.training import Recipe
 
 
 def step(network, regularizer, x, y):
-    """One training step as a function without arguments, its state kept inside.
+    """One step of `fit` as a function without arguments, its state kept inside.
 
     Args:
         network: a base network.
         regularizer: a module from `lsmtl.regularizers`, or None.
         x, y: a batch.
 
+    >>> import torch
     >>> from lsmtl.networks import MLP
     >>> network = MLP(20, 50, hidden=(8,))
     >>> before = network.head.weight.clone()
@@ -24,19 +25,10 @@ def step(network, regularizer, x, y):
     False
     """
     modules = [network] if regularizer is None else [network, regularizer]
-    parameters = [p for module in modules for p in module.parameters()]
-    adam = torch.optim.Adam(parameters, lr=Recipe().lr, fused=True)
+    optimizer = training.make_optimizer(network, modules, Recipe())
 
     def run():
-        features = network.features(x)
-        predictions = network.head(features)
-        error = (predictions - y).abs()
-        loss = error.mean()
-        if regularizer is not None:
-            loss = loss + regularizer(network, features, predictions, error.mean(0))
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
+        training.step(optimizer, network, x, y, regularizer, Recipe())
 
     return run
 

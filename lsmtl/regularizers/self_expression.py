@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from lsmtl._checks import finite, one_of, whole
+from lsmtl._checks import finite, one_of, same_targets, whole
 
 
 class SelfExpression(nn.Module):
@@ -63,11 +63,7 @@ class SelfExpression(nn.Module):
             f, rows = network.head.weight.T, 1  # W, (w, T)
         else:
             f, rows = predictions, len(predictions)  # F(x), (B, T)
-        if f.shape[1] != self.targets:
-            raise ValueError(
-                f"{self.form} have {f.shape[1]} targets and the regulariser was made "
-                f"for {self.targets}"
-            )
+        same_targets(f, self.targets, self.form)
         V = self.coefficients()
         penalty = self.strength * (f - f @ V).square().sum()
         if self.reduction == "mean":

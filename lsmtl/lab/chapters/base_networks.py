@@ -67,7 +67,7 @@ def _measure(adata, run, device):
         return _scores(baseline(run.method, train, validation, test), test.y, tails)
     shape = len(splits.landmarks), len(splits.targets), tuple(c["hidden"])
     torch.manual_seed(run.seed)
-    batch, test_x = len(train.x) // STEPS, test.x.to(device)
+    batch = len(train.x) // STEPS
     if run.method == "D-GEX":
         network = dgex.DGEX(*shape, dropout=c["dropout"]).to(device)
         recipe = dgex.recipe(len(c["hidden"]), c["epochs"], batch)
@@ -77,11 +77,11 @@ def _measure(adata, run, device):
         network = BASES[run.method](*shape, **options).to(device)
         recipe = Recipe(c["epochs"], batch, c["lr"], c["lr"] / 100, loss=c["loss"])
         train_it = fit
-    start = predict(network, test_x).std(0).mean().item()
+    start = predict(network, test.x).std(0).mean().item()
     trained = train_it(network, train, validation, recipe=recipe, seed=run.seed)
-    of_validation = predict(trained.network, validation.x.to(device)).cpu()
+    of_validation = predict(trained.network, validation.x).cpu()
     best = trained.history["validation_mae"].idxmin()
-    prediction = predict(trained.network, test_x).cpu()
+    prediction = predict(trained.network, test.x).cpu()
     return _scores(prediction, test.y, tails) | {
         "validation_mae": (of_validation - validation.y).abs().mean().item(),
         "best_epoch": int(trained.history["epoch"][best]),

@@ -11,6 +11,7 @@ from lsmtl.lab.experiments import (
     Run,
     baseline,
     scores,
+    tested,
     thin,
 )
 from lsmtl.networks import DenseNet
@@ -42,13 +43,10 @@ def _measure(adata, run, device):
     network = DenseNet(D, T, tuple(c["hidden"]), head=c["head"]).to(device)
     g = MaskedLowRank(T, c["rank"], c["strength"]) if "strength" in c else None
     recipe = Recipe(epochs=c["epochs"], lr=c["lr"], final_lr=c["lr"] / 100)
-    start = predict(network, test.x.to(device)).std(0).mean().item()
+    start = predict(network, test.x).std(0).mean().item()
     trained = fit(network, train, validation, g, recipe, run.seed)
-    best = trained.history["validation_mae"].idxmin()
-    prediction = predict(trained.network, test.x.to(device)).cpu()
-    return scores(prediction, test.y) | {
-        "validation_mae": trained.history["validation_mae"][best],
-        "best_epoch": int(best),
+    prediction, found = tested(trained, test)
+    return found | {
         "spread_at_start": start,
         "spread": prediction.std(0).mean().item(),
     }

@@ -11,12 +11,13 @@ from lsmtl.lab.experiments import (
     Run,
     baseline,
     scores,
+    tested,
     thin,
 )
 from lsmtl.lab.timing import seconds, step
 from lsmtl.networks import DenseNet
 from lsmtl.regularizers import AMTFL, AMTL, CNMTL, GOMTL, MaskedLowRank
-from lsmtl.training import Recipe, fit, predict
+from lsmtl.training import Recipe, fit
 
 LANDMARKS, BATCH = 943, 100  # of a timed step
 
@@ -68,11 +69,8 @@ def _measure(adata, run, device):
     penalty = regularizer(run.method, T, network.head.in_features, c.get("strength"))
     recipe = Recipe(epochs=c["epochs"], lr=c["lr"], final_lr=c["lr"] / 100)
     trained = fit(network, train, validation, penalty, recipe, run.seed)
-    best = trained.history["validation_mae"].idxmin()
-    prediction = predict(trained.network, test.x.to(device)).cpu()
-    return scores(prediction, test.y) | {
-        "validation_mae": trained.history["validation_mae"][best],
-        "best_epoch": int(best),
+    _, found = tested(trained, test)
+    return found | {
         "head_norm": trained.network.head.weight.square().sum(1).mean().item(),
     }
 

@@ -122,7 +122,7 @@ def _trained(splits, run, truth, device):
         v.V.requires_grad_(run.method == "V trained")
     recipe = Recipe(epochs=c["epochs"])
     trained = fit(network, splits.train, splits.validation, v, recipe, run.seed)
-    prediction = predict(trained.network, splits.test.x.to(device)).cpu()
+    prediction = predict(trained.network, splits.test.x).cpu()
     found = scores(prediction, splits.test.y) | {
         "validation_mae": trained.history["validation_mae"].min(),
         "spread": prediction.std(0).mean().item(),

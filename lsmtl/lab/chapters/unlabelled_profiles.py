@@ -170,7 +170,7 @@ def _measure(adata, run, device):
             network, train, validation, gan, unlabelled, how, run.seed
         )
     best = trained.history.loc[trained.history["validation_mae"].idxmin()]
-    prediction = predict(trained.network, test.x.to(device)).cpu()
+    prediction = predict(trained.network, test.x).cpu()
     measured = {k: best[k] for k in ("validation_mae", "trust") if k in best}
     return hidden.scores(prediction) | measured
 
