@@ -88,7 +88,8 @@ def start(name, preset=None, dataset=None, seed=0, **more):
         raise ValueError("preset gpu needs a GPU, and PyTorch sees none here")
     if preset == "ci":
         torch.set_num_threads(1)  # as fast for small runs, and the same everywhere
-    return Chapter(experiment, preset, dataset, seed, data.load(dataset))
+    adata = None if dataset == "simulated" else data.load(dataset)
+    return Chapter(experiment, preset, dataset, seed, adata)
 
 
 def _injected():

@@ -16,6 +16,7 @@ import torch
 from lsmtl import data, metrics
 from lsmtl._checks import one_of
 from lsmtl._progress import tqdm
+from lsmtl.data import simulation
 from lsmtl.lab import records
 from lsmtl.linear import ridge
 from lsmtl.training import predict
@@ -42,11 +43,12 @@ class Experiment:
     Args:
         name: also the name of the chapter and of the records' file.
         recipe_version: raised by hand when a run would give another result.
-        datasets: a dataset's name → the obs column that never straddles two sets.
+        datasets: a dataset's name → the obs column that never straddles two sets;
+            `"simulated"` is drawn by each run, from its configuration.
         sizes: a preset's name → how large the runs are.
         special: (preset, dataset) → what differs from that for this dataset.
         runs: (sizes, number of landmarks) → the `Run`s.
-        measure: (AnnData, Run, device) → metrics.
+        measure: (AnnData or None, Run, device) → metrics.
     """
 
     name: str
@@ -81,14 +83,10 @@ def results(experiment, preset, dataset, missing="run", seed=0):
     one_of("dataset", dataset, experiment.datasets)
     one_of("missing", missing, ("run", "show"))
     group = experiment.datasets[dataset]
-    try:
-        adata = data.load(dataset)
-        landmarks = int((adata.var["role"] == "landmark").sum())
-        content = data.fingerprint(adata, group)
-    except FileNotFoundError:
-        if missing == "run" or dataset not in KNOWN:
-            raise
-        landmarks, content = KNOWN[dataset]  # enough to show what is recorded
+    if dataset == "simulated":  # each run draws it, as its configuration says
+        adata, landmarks, content = None, None, simulation.fingerprint()
+    else:
+        adata, landmarks, content = _load(dataset, group, missing)
     device = "cuda" if preset == "gpu" else "cpu"
     known = records.read(experiment.name)
     fixed = {
@@ -118,6 +116,18 @@ def results(experiment, preset, dataset, missing="run", seed=0):
             | measured
         )
     return pd.DataFrame(rows)
+
+
+def _load(dataset, group, missing):
+    """An AnnData, its number of landmarks and its hash."""
+    try:
+        adata = data.load(dataset)
+    except FileNotFoundError:
+        if missing == "run" or dataset not in KNOWN:
+            raise
+        return None, *KNOWN[dataset]  # enough to show what is recorded
+    landmarks = int((adata.var["role"] == "landmark").sum())
+    return adata, landmarks, data.fingerprint(adata, group)
 
 
 def tuned(runs, method, head=None):
