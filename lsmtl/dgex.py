@@ -13,7 +13,7 @@ from torch import nn
 from lsmtl import training
 from lsmtl._checks import whole
 from lsmtl.networks import MLP
-from lsmtl.training import Fit, Recipe, _profiles
+from lsmtl.training import Fit, Recipe, check_profiles
 
 
 class DGEX(nn.Module):
@@ -112,9 +112,8 @@ def fit(network, train, validation, recipe, seed=0):
     """
     if not isinstance(network, DGEX):
         raise ValueError(f"network must be a DGEX, got {type(network).__name__}")
-    device = next(network.parameters()).device
-    train_x, train_y = _profiles("train", train, network, device)
-    valid_x, valid_y = _profiles("validation", validation, network, device)
+    train_x, train_y = check_profiles("train", train, network)
+    valid_x, valid_y = check_profiles("validation", validation, network)
     histories, first = [], 0
     for number, half in enumerate(network.halves):
         mine = slice(first, first + half.targets)

@@ -25,7 +25,7 @@ from lsmtl._checks import finite, matrix, natural, one_of, whole
 from lsmtl._progress import tqdm
 from lsmtl.metrics import mae
 from lsmtl.networks import MLP
-from lsmtl.training import Fit, Recipe, _profiles, evaluating, own_random, predict
+from lsmtl.training import Fit, Recipe, check_profiles, evaluating, own_random, predict
 
 PAPER = Recipe()  # frozen
 PARTS = ["loss", "penalty", "discriminator", "generator", "trust", "validation_mae"]
@@ -154,8 +154,11 @@ def fit_semigan(network, train, validation, gan, unlabelled=None, recipe=PAPER, 
         )
     natural("seed", seed)
     device = next(network.parameters()).device
-    train_x, train_y = _profiles("train", train, network, device)
-    valid_x, valid_y = _profiles("validation", validation, network, device)
+    train_x, train_y, valid_x, valid_y = (
+        v.to(device)
+        for name, part in (("train", train), ("validation", validation))
+        for v in check_profiles(name, part, network)
+    )
     if len(train_x) < 2:
         raise ValueError(f"train has {len(train_x)} profiles; at least 2 are needed")
     pool = _pool(network, gan, train_x, unlabelled)

@@ -1,19 +1,23 @@
 """Train a base network, with or without a regulariser, as the paper does."""
 
 import contextlib
-import copy
 import math
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import pairwise
 
 import pandas as pd
 import torch
 
+from lsmtl import engine
 from lsmtl._checks import finite, matrix, natural, one_of, whole
 from lsmtl._progress import tqdm
 from lsmtl.metrics import mae
 
 WATCHED = 5000  # training profiles, drawn once, whose MAE lets the rate decay
+BLOCK = 4096  # profiles that are predicted at a time
+HISTORY = ["epoch", "lr", "loss", "penalty", "validation_mae"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,9 @@ class Recipe:
             every epoch in which the MAE of the training profiles rose.
         deeper: the weights of every linear map but the first learn at this many
             times the rate.
+        precision: `"fp32"`; `"tf32"`, a GPU's matrix products of inputs rounded to
+            10 bits; or `"bf16"`, matrix products and what lies between them with 7
+            bits. Weights and the optimiser's state are FP32 in all.
 
     Raises:
         ValueError: a value is out of its range.
@@ -59,6 +66,7 @@ class Recipe:
     momentum: float = 0.0
     decay: float | None = None
     deeper: float = 1.0
+    precision: str = "fp32"
 
     def __post_init__(self):
         whole("epochs", self.epochs)
@@ -79,6 +87,7 @@ class Recipe:
         if self.decay is not None and finite("decay", self.decay, 1e-12) > 1:
             raise ValueError(f"decay must be None or in (0, 1], got {self.decay!r}")
         finite("deeper", self.deeper)
+        one_of("precision", self.precision, engine.PRECISIONS)
 
     def rate(self, epoch, train_mae=()):
         """The learning rate of an epoch, counted from 0.
@@ -111,14 +120,28 @@ class Fit:
     history: pd.DataFrame
 
 
-def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
+def fit(
+    network,
+    train,
+    validation,
+    regularizer=None,
+    recipe=Recipe(),
+    seed=0,
+    *,
+    device=None,
+    resident=None,
+    graph=False,
+    checkpoint=None,
+    minutes=None,
+):
     r"""Minimise the loss plus a regulariser's penalty (Eq. 2: the ℓ1 loss, Adam).
 
     $\min \sum_i \| \mathbf{y}_i - \mathcal{F}(\mathbf{x}_i) \|_1 + \mathcal{R}$; the
     network that is returned is the one with the best MAE on the validation profiles.
+    Started by `torchrun`, every process takes its share of each batch (DDP).
 
     Args:
-        network: F; trained in place, on the device that its parameters are on.
+        network: F; trained in place.
         train: profiles with `.x` (n, D) and `.y` (n, T), standardised.
         validation: profiles that choose the epoch.
         regularizer: a module from `lsmtl.regularizers`, or None. It gets a random
@@ -127,13 +150,23 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
         recipe: a `Recipe`; its defaults are the paper's.
         seed: decides batches, dropout and masks. The same seed and the same start
             give the same result on a CPU.
+        device: where to train, `"cpu"`, `"cuda"`, `"cuda:1"` or a
+            `lightning.fabric.Fabric`; None is where the network's parameters are.
+        resident: whether the profiles lie on the device (True) or are sent there
+            batch by batch (False); None keeps them there if they fit.
+        graph: replay the steps as a CUDA graph, which saves time where a network is
+            small; not with a regulariser that looks at values in a step (`CNMTL`).
+        checkpoint: a file, written after an epoch, at most once a minute, and at the
+            end. If it is there, training goes on as if it had not stopped.
+        minutes: begin no epoch that would end later; the first always runs.
 
     Returns:
         A `Fit`.
 
     Raises:
-        ValueError: profiles and network don't match, there are too few profiles, or
-            the loss stops being finite.
+        ValueError: profiles and network don't match, there are too few profiles, the
+            loss stops being finite, or the checkpoint is of another training.
+        MemoryError: they don't fit on the device; it says what would.
     """
     if not isinstance(recipe, Recipe):
         raise ValueError(f"recipe must be a Recipe, got {recipe!r}")
@@ -142,69 +175,95 @@ def fit(network, train, validation, regularizer=None, recipe=Recipe(), seed=0):
             f"regularizer must be a module like MaskedLowRank(…), got {regularizer!r}"
         )
     natural("seed", seed)
+    one_of("resident", resident, (None, True, False))
+    one_of("graph", graph, (True, False))
     if not (hasattr(network, "features") and hasattr(network, "head")):
         raise ValueError(
             "network must have features(x) and a head, such as an MLP or a DenseNet; "
             f"got {type(network).__name__} (a DGEX trains by lsmtl.dgex.fit)"
         )
-    device = next(network.parameters()).device
-    train_x, train_y = _profiles("train", train, network, device)
-    valid_x, valid_y = _profiles("validation", validation, network, device)
-    if len(train_x) < 2:
-        raise ValueError(f"train has {len(train_x)} profiles; at least 2 are needed")
-    modules = [network] if regularizer is None else [network, regularizer.to(device)]
-    optimizer = make_optimizer(network, modules, recipe)
-    batch = min(recipe.batch_size, len(train_x))
-    history, best, best_state, train_mae = [], float("inf"), None, []
+    train = check_profiles("train", train, network)
+    validation = check_profiles("validation", validation, network)
+    if len(train[0]) < 2:
+        raise ValueError(f"train has {len(train[0])} profiles; at least 2 are needed")
+    run = engine.launch(device, recipe, network)
+    if graph and run.device.type != "cuda":
+        raise ValueError(f"graph=True is for a GPU, and this trains on {run.device}")
+    objective = Objective(network, regularizer, recipe)
+    limit = math.inf if minutes is None else 60 * finite("minutes", minutes)
+    with (
+        engine.explained(run.device, objective, train),
+        engine.settings(run.device, recipe.precision),
+        own_random(regularizer, "generator", run.device, seed),
+    ):
+        torch.manual_seed(seed + run.global_rank)
+        if resident is None:
+            resident = engine.fits(run.device, objective, train)
+        if resident:
+            train, validation = (
+                [v.to(run.device) for v in part] for part in (train, validation)
+            )
+        return _fit(run, objective, train, validation, seed, graph, checkpoint, limit)
+
+
+def _fit(run, objective, train, validation, seed, graph, checkpoint, limit):
+    """The loop of `fit`."""
+    network, regularizer = objective.network, objective.regularizer
+    recipe, began = objective.recipe, time.monotonic()
+    trained = run.setup_module(objective)
+    optimizer = make_optimizer(network, objective.children(), recipe, graph)
+    generators = [v for v in [getattr(regularizer, "generator", None)] if v is not None]
+    take = partial(step, run, optimizer, trained)
+    if graph:
+        take = engine.Graphed(take, generators)
     shuffle = torch.Generator().manual_seed(seed)
     watched = None
     if recipe.decay is not None:
-        watched = torch.randperm(len(train_x), generator=shuffle)[:WATCHED].to(device)
-    with torch.random.fork_rng(), own_random(regularizer, "generator", device, seed):
-        torch.manual_seed(seed)
-        bar = tqdm(range(recipe.epochs), desc="fit", unit="epoch", leave=False)
-        for epoch in bar:
-            lr = recipe.rate(epoch, train_mae)
-            for group in optimizer.param_groups:
-                group["lr"] = lr * group["times"]
-            if hasattr(regularizer, "start_epoch"):
-                regularizer.start_epoch(network)
-            network.train()
-            order = torch.randperm(len(train_x), generator=shuffle).to(device)
-            losses, penalties = [], []
-            for rows in order.split(batch):
-                if len(rows) < batch:
-                    break
-                loss, penalty = step(
-                    optimizer,
-                    network,
-                    train_x[rows],
-                    train_y[rows],
-                    regularizer,
-                    recipe,
-                )
-                losses.append(loss)
-                penalties.append(penalty)
-            score = mae(predict(network, valid_x), valid_y).mean().item()
-            if watched is not None:
-                of_train = predict(network, train_x[watched])
-                train_mae.append(mae(of_train, train_y[watched]).mean().item())
-            loss, penalty = (torch.stack(v).mean().item() for v in (losses, penalties))
-            if not math.isfinite(loss + penalty + score):
-                raise ValueError(
-                    f"training diverged in epoch {epoch}: loss {loss}, penalty "
-                    f"{penalty}, validation MAE {score}; check the profiles, or "
-                    f"try a lower lr than {recipe.lr}"
-                )
-            history.append((epoch, lr, loss, penalty, score))
-            if score < best:
-                best, best_state = score, copy.deepcopy(network.state_dict())
-            bar.set_postfix_str(f"validation MAE {score:.4f}")
-    network.load_state_dict(best_state)
-    names = ["epoch", "lr", "loss", "penalty", "validation_mae"]
-    history = pd.DataFrame(history, columns=names)
+        rows = torch.randperm(len(train[0]), generator=shuffle)[:WATCHED]
+        watched = [v[rows.to(v.device)] for v in train]
+    progress = Progress()
+    keeper = engine.Checkpoint(
+        checkpoint, run, objective, optimizer, [shuffle, *generators], progress
+    )
+    keeper.resume({"recipe": asdict(recipe), "seed": seed}, train, validation)
+    first = progress.epoch
+    quiet = {"disable": True} if run.global_rank else {}
+    bar = tqdm(
+        range(first, recipe.epochs), desc="fit", unit="epoch", leave=False, **quiet
+    )
+    for epoch in bar:
+        lr = recipe.rate(epoch, progress.train_mae)
+        set_rate(optimizer, lr)
+        if hasattr(regularizer, "start_epoch"):
+            regularizer.start_epoch(network)
+        network.train()
+        rows = engine.shares(run, len(train[0]), recipe.batch_size, shuffle)
+        losses = [
+            torch.stack(take(x, y))  # loss, penalty
+            for x, y in engine.batches(*train, rows, run.device)
+        ]
+        loss, penalty = run.all_reduce(torch.stack(losses, 1).mean(1)).tolist()
+        score = evaluate(run, network, *validation)
+        if not math.isfinite(loss + penalty + score):
+            raise ValueError(
+                f"training diverged in epoch {epoch}: loss {loss}, penalty "
+                f"{penalty}, validation MAE {score}; check the profiles, or "
+                f"try a lower lr than {recipe.lr}"
+            )
+        if watched is not None:
+            progress.train_mae.append(evaluate(run, network, *watched))
+        progress.add((epoch, lr, loss, penalty, score), network)
+        bar.set_postfix_str(f"validation MAE {score:.4f}")
+        spent = engine.agreed(run, time.monotonic() - began)
+        last = epoch + 1 == recipe.epochs
+        last |= spent + spent / (progress.epoch - first) > limit
+        keeper.save(spent, last)
+        if last:
+            break
+    network.load_state_dict(progress.best_state)
+    history = pd.DataFrame(progress.history, columns=HISTORY)
     if watched is not None:
-        history["train_mae"] = train_mae
+        history["train_mae"] = progress.train_mae
     return Fit(network.eval(), history)
 
 
@@ -232,8 +291,9 @@ def predict(model, x):
             )
         found = torch.as_tensor(model.predict(x.numpy(force=True)))
         return found.float().reshape(len(x), -1)  # one target: scikit-learn gives (n,)
+    weights = next(model.parameters())
     with evaluating(model.modules()), torch.no_grad():
-        return model(x.to(next(model.parameters())))
+        return torch.cat([model(part.to(weights)) for part in x.split(BLOCK)])
 
 
 def choose(models, x, y):
@@ -295,54 +355,136 @@ def own_random(module, name, device, seed):
         setattr(module, name, before)
 
 
-def make_optimizer(network, modules, recipe):
-    """Adam or SGD; a group's rate is `times` that of the recipe."""
+def evaluate(run, network, x, y):
+    """The MAE over all genes and profiles, a number; each process takes its share."""
+    x, y = (v[run.global_rank :: run.world_size] for v in (x, y))
+    error = torch.zeros((), dtype=torch.double, device=run.device)
+    for some, measured in zip(x.split(BLOCK), y.split(BLOCK), strict=True):
+        if len(some):
+            found = mae(predict(network, some), measured.to(run.device)).mean()
+            error += found * (len(some) / len(x))
+    return run.all_reduce(error).item()
+
+
+@dataclass
+class Progress:
+    """What a training has come to: enough, with weights and random states, to go on.
+
+    Args:
+        epoch: the next.
+        history: the rows of `Fit.history`.
+        train_mae: after each epoch, with the recipe's `decay`.
+        best: the lowest validation MAE.
+        best_state: the network's weights then.
+    """
+
+    epoch: int = 0
+    history: list = field(default_factory=list)
+    train_mae: list = field(default_factory=list)
+    best: float = math.inf
+    best_state: dict | None = None
+
+    def add(self, row, network):
+        """Note a row of the history, its last entry the validation MAE."""
+        self.epoch += 1
+        self.history.append(row)
+        if row[-1] < self.best:
+            state = network.state_dict()
+            self.best, self.best_state = row[-1], {k: state[k].clone() for k in state}
+
+
+class Objective(torch.nn.Module):
+    """What is minimised, as one module with all the weights that are trained.
+
+    Args:
+        network: F.
+        regularizer: a module from `lsmtl.regularizers`, or None.
+        recipe: a `Recipe`; its loss and reduction count here.
+    """
+
+    def __init__(self, network, regularizer, recipe):
+        super().__init__()
+        self.network, self.regularizer, self.recipe = network, regularizer, recipe
+
+    def forward(self, x, y):
+        """The loss of a batch x (B, D), y (B, T) and the regulariser's penalty."""
+        features = self.network.features(x)  # (B, w)
+        predictions = self.network.head(features)  # (B, T)
+        error = predictions - y  # (B, T)
+        error = error.abs() if self.recipe.loss == "absolute" else error.square()
+        if self.recipe.reduction == "mean":
+            loss = error.mean()
+        elif self.recipe.reduction == "sum":
+            loss = error.sum()
+        else:  # "profile"
+            loss = error.sum(1).mean()
+        if self.regularizer is None:
+            return loss, torch.zeros_like(loss)
+        tasks = error.mean(0)  # (T,)
+        return loss, self.regularizer(self.network, features, predictions, tasks)
+
+
+def make_optimizer(network, modules, recipe, graph=False):
+    """Adam or SGD; a group's rate is `times` that of the recipe.
+
+    Args:
+        network: its linear maps after the first learn at `recipe.deeper` times.
+        modules: whose weights are trained.
+        recipe: a `Recipe`.
+        graph: whether its steps are recorded as a CUDA graph, which reads the rate
+            from the GPU's memory.
+    """
     maps = [m.weight for m in network.modules() if isinstance(m, torch.nn.Linear)]
     deeper = {id(weight) for weight in maps[1:]}
     groups = [{"params": [], "times": 1.0}, {"params": [], "times": recipe.deeper}]
     for module in modules:
         for p in module.parameters():
             groups[id(p) in deeper]["params"].append(p)
-    options = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
+    options = {"lr": recipe.lr, "weight_decay": recipe.weight_decay, "fused": True}
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=recipe.momentum, **options)
-    return torch.optim.Adam(groups, fused=True, **options)
+        optimizer = torch.optim.SGD(groups, momentum=recipe.momentum, **options)
+    else:
+        optimizer = torch.optim.Adam(groups, capturable=graph, **options)
+    if graph:
+        for group in optimizer.param_groups:
+            group["lr"] = torch.tensor(recipe.lr, device=maps[0].device)
+    return optimizer
 
 
-def step(optimizer, network, x, y, regularizer, recipe):
-    """Take a training step on a batch; gives its loss and penalty, detached."""
-    loss, penalty = _losses(network, x, y, regularizer, recipe)
+def set_rate(optimizer, lr):
+    """Let an optimiser of `make_optimizer` go on at another rate."""
+    for group in optimizer.param_groups:
+        if torch.is_tensor(group["lr"]):
+            group["lr"].fill_(lr * group["times"])
+        else:
+            group["lr"] = lr * group["times"]
+
+
+def step(run, optimizer, objective, x, y):
+    """Take a training step on a batch; gives its loss and penalty, detached.
+
+    Args:
+        run: an `engine.Single` or a Fabric.
+        optimizer: over the objective's weights.
+        objective: an `Objective`, as `run.setup_module` gives it.
+        x, y: (B, D) and (B, T), on the run's device.
+    """
+    with run.autocast():
+        loss, penalty = objective(x, y)
     optimizer.zero_grad()
-    (loss + penalty).backward()
+    run.backward(loss + penalty)
     optimizer.step()
     return loss.detach(), penalty.detach()
 
 
-def _losses(network, x, y, regularizer, recipe):
-    """The loss of a batch and the regulariser's penalty."""
-    features = network.features(x)  # (B, w)
-    predictions = network.head(features)  # (B, T)
-    error = predictions - y  # (B, T)
-    error = error.abs() if recipe.loss == "absolute" else error.square()
-    if recipe.reduction == "mean":
-        loss = error.mean()
-    elif recipe.reduction == "sum":
-        loss = error.sum()
-    else:  # "profile"
-        loss = error.sum(1).mean()
-    if regularizer is None:
-        return loss, torch.zeros_like(loss)
-    return loss, regularizer(network, features, predictions, error.mean(0))
-
-
-def _profiles(name, profiles, network, device):
-    """x and y on the device, checked against the network."""
+def check_profiles(name, profiles, network):
+    """Their x and y, if they match the network."""
     if not all(torch.is_tensor(getattr(profiles, k, None)) for k in "xy"):
         raise ValueError(
             f"{name} must hold tensors x and y (see lsmtl.data.split), got "
             f"{type(profiles).__name__}"
         )
-    x, y = profiles.x.to(device), profiles.y.to(device)
+    x, y = profiles.x, profiles.y
     if x.dim() != 2 or y.dim() != 2 or len(x) != len(y) or not len(x):
         raise ValueError(
             f"{name} must hold x (n, landmarks) and y (n, targets) of the same n > 0, "

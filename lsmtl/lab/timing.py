@@ -1,11 +1,13 @@
 """Time training steps of several methods side by side."""
 
 import time
+from functools import partial
 
 import numpy as np
 
 from lsmtl import training
-from lsmtl.training import Recipe
+from lsmtl.engine import Single
+from lsmtl.training import Objective, Recipe
 
 
 def step(network, regularizer, x, y):
@@ -20,17 +22,13 @@ def step(network, regularizer, x, y):
     >>> from lsmtl.networks import MLP
     >>> network = MLP(20, 50, hidden=(8,))
     >>> before = network.head.weight.clone()
-    >>> step(network, None, torch.randn(4, 20), torch.randn(4, 50))()
+    >>> loss, penalty = step(network, None, torch.ones(4, 20), torch.ones(4, 50))()
     >>> torch.equal(network.head.weight, before)
     False
     """
-    modules = [network] if regularizer is None else [network, regularizer]
-    optimizer = training.make_optimizer(network, modules, Recipe())
-
-    def run():
-        training.step(optimizer, network, x, y, regularizer, Recipe())
-
-    return run
+    objective = Objective(network, regularizer, Recipe())
+    optimizer = training.make_optimizer(network, objective.children(), Recipe())
+    return partial(training.step, Single(x.device), optimizer, objective, x, y)
 
 
 def seconds(functions, rounds, processor=False):
