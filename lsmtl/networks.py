@@ -39,6 +39,7 @@ class _Network(nn.Module):
         head="xavier",
         activation="leaky",
         batch_norm=True,
+        bottleneck=None,
     ):
         super().__init__()
         self.landmarks = whole("landmarks", landmarks)
@@ -58,11 +59,16 @@ class _Network(nn.Module):
         for units in hidden:
             self.layers.append(_layer(width, units, dropout, activation, batch_norm))
             width = self._width(width, units)
+        self.narrow = nn.Identity()
+        if bottleneck is not None:
+            width, inputs = whole("bottleneck", bottleneck), width
+            self.narrow = nn.Linear(inputs, width, bias=False)
         self.head = nn.Linear(width, targets)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
         if head == "zero":
             nn.init.zeros_(self.head.weight)
         if head == "small":  # the same draw, scaled
@@ -98,6 +104,9 @@ class MLP(_Network):
             training mean, before the first step).
         activation: σ, `"leaky"` (LeakyReLU(0.2)) as in the paper, or `"tanh"`.
         batch_norm: whether each hidden layer has batch norm, as in the paper.
+        bottleneck: units of a linear layer between the last features and the head,
+            which makes the map to the targets low-rank; None, as in the paper, has
+            no such layer.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -115,7 +124,7 @@ class MLP(_Network):
         x = self._check(x)
         for layer in self.layers:
             x = layer(x)
-        return x
+        return self.narrow(x)
 
 
 class DenseNet(_Network):
@@ -135,6 +144,9 @@ class DenseNet(_Network):
             training mean, before the first step).
         activation: σ, `"leaky"` (LeakyReLU(0.2)) as in the paper, or `"tanh"`.
         batch_norm: whether each hidden layer has batch norm, as in the paper.
+        bottleneck: units of a linear layer between the last features and the head,
+            which makes the map to the targets low-rank; None, as in the paper, has
+            no such layer.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -153,7 +165,7 @@ class DenseNet(_Network):
         z = self._check(x)
         for layer in self.layers:
             z = torch.cat([z, layer(z)], dim=1)
-        return z
+        return self.narrow(z)
 
 
 def count_weights(*modules):

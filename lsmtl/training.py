@@ -14,6 +14,7 @@ from lsmtl import engine
 from lsmtl._checks import finite, matrix, natural, one_of, whole
 from lsmtl._progress import tqdm
 from lsmtl.metrics import mae
+from lsmtl.optimizers import BF16Adam
 
 WATCHED = 5000  # training profiles, drawn once, whose MAE lets the rate decay
 BLOCK = 4096  # profiles that are predicted at a time
@@ -44,7 +45,8 @@ class Recipe:
             times the rate.
         precision: `"fp32"`; `"tf32"`, a GPU's matrix products of inputs rounded to
             10 bits; or `"bf16"`, matrix products and what lies between them with 7
-            bits. Weights and the optimiser's state are FP32 in all.
+            bits. Weights are FP32 in all.
+        moments: Adam's, `"fp32"` or `"bf16"` (see `lsmtl.optimizers.BF16Adam`).
 
     Raises:
         ValueError: a value is out of its range.
@@ -67,6 +69,7 @@ class Recipe:
     decay: float | None = None
     deeper: float = 1.0
     precision: str = "fp32"
+    moments: str = "fp32"
 
     def __post_init__(self):
         whole("epochs", self.epochs)
@@ -88,6 +91,9 @@ class Recipe:
             raise ValueError(f"decay must be None or in (0, 1], got {self.decay!r}")
         finite("deeper", self.deeper)
         one_of("precision", self.precision, engine.PRECISIONS)
+        one_of("moments", self.moments, ("fp32", "bf16"))
+        if self.moments == "bf16" and self.optimizer == "sgd":
+            raise ValueError("moments bf16 are for the optimizer adam, got sgd")
 
     def rate(self, epoch, train_mae=()):
         """The learning rate of an epoch, counted from 0.
@@ -189,6 +195,8 @@ def fit(
     run = engine.launch(device, recipe, network)
     if graph and run.device.type != "cuda":
         raise ValueError(f"graph=True is for a GPU, and this trains on {run.device}")
+    if graph and recipe.moments == "bf16":
+        raise ValueError("graph=True needs the recipe's moments in fp32, got bf16")
     objective = Objective(network, regularizer, recipe)
     limit = math.inf if minutes is None else 60 * finite("minutes", minutes)
     with (
@@ -440,7 +448,10 @@ def make_optimizer(network, modules, recipe, graph=False):
     for module in modules:
         for p in module.parameters():
             groups[id(p) in deeper]["params"].append(p)
-    options = {"lr": recipe.lr, "weight_decay": recipe.weight_decay, "fused": True}
+    options = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
+    if recipe.moments == "bf16":
+        return BF16Adam(groups, **options)
+    options["fused"] = True  # one pass over weights, gradients and moments
     if recipe.optimizer == "sgd":
         optimizer = torch.optim.SGD(groups, momentum=recipe.momentum, **options)
     else:

@@ -51,7 +51,16 @@ def test_import_does_not_wait_for_torch(module):
 
 
 def test_training_needs_torch_numpy_and_pandas_only():
-    absent = ("anndata", "lightning", "sklearn", "scipy", "matplotlib", "tqdm", "h5py", "jsonschema")
+    absent = (
+        "anndata",
+        "lightning",
+        "sklearn",
+        "scipy",
+        "matplotlib",
+        "tqdm",
+        "h5py",
+        "jsonschema",
+    )
     assert python(WITHOUT.format(absent=absent) + TRAIN) == ""
 
 

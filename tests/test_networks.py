@@ -279,3 +279,23 @@ def test_wrong_arguments_are_named(make, wrong, named):
 def test_x_of_another_shape_is_refused(make, shape):
     with pytest.raises(ValueError, match=rf"samples, {D}.*\({shape[0]},"):
         make(D, T, HIDDEN)(torch.zeros(shape))
+
+
+@BOTH
+def test_a_bottleneck_makes_the_map_to_the_targets_low_rank(make):
+    network = make(D, T, hidden=(6, 5), dropout=0.0, bottleneck=2).eval()
+    x = torch.randn(50, D)
+    assert network.features(x).shape == (50, 2)
+    found = network(x) - network.head.bias
+    assert torch.linalg.matrix_rank(found, rtol=1e-4) == 2
+    wide = make(D, T, hidden=(6, 5), dropout=0.0).eval()
+    head, narrow = network.head.weight, network.narrow.weight
+    state = network.state_dict() | {"head.weight": head @ narrow}
+    del state["narrow.weight"]
+    wide.load_state_dict(state)
+    torch.testing.assert_close(wide(x), network(x))
+
+
+def test_a_bottleneck_is_a_number_of_units():
+    with pytest.raises(ValueError, match="bottleneck"):
+        MLP(4, 4, bottleneck=0)
