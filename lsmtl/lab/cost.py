@@ -1,14 +1,23 @@
 """What training costs: weights, operations, bytes held, bytes moved, seconds.
 
-Formulas on the one hand, and on the other two ways to count what a step really does:
-`traced_peak` and `traced_traffic` follow its operations on tensors without content,
-so that the paper's full size needs neither its memory nor a GPU.
+Formulas; `lsmtl.lab.tracing` counts what a step really does.
 
 Shapes: B batch, D landmarks, T targets, H units of a hidden layer, w features at the
 head, K the rank of G. GB are 10⁹ bytes, GiB 2³⁰.
 """
 
 from lsmtl._checks import finite, natural, one_of, whole
+
+LANDMARKS, TARGETS = 943, 9520  # D and T of the paper
+EXTRA = {  # method → weights that its penalty adds, of T targets, w features, rank K
+    "DenseNet": lambda T, w, K: 0,
+    "Deep-GO-MTL": lambda T, w, K: 0,
+    "Deep-CNMTL": lambda T, w, K: 0,
+    "Deep-AMTL": lambda T, w, K: T**2,
+    "Deep-AMTFL": lambda T, w, K: T * w,
+    "V": lambda T, w, K: T**2,
+    "Deep-LSMTL": lambda T, w, K: 2 * T * K,
+}
 
 # scheme → (phase, what happens, bytes read, bytes written), a weight and step
 _FORWARD = ("forward", "read W", 4, 0)
@@ -55,6 +64,14 @@ SCHEMES = {
         ("Adam", "read gradient and W, m and v in BF16", 12, 0),
         ("Adam", "write W, m and v in BF16", 0, 8),
     ),
+}
+HELD = {  # scheme → bytes held for a weight: itself, gradient, m and v, copies
+    "fp32": 4 + 4 + 8,
+    "tf32": 4 + 4 + 8,
+    "unfused": 4 + 4 + 8,
+    "autocast": 4 + 4 + 8 + 2,
+    "bf16 weights": 2 + 2 + 8 + 4,
+    "bf16 states": 4 + 4 + 4,
 }
 PER_PRODUCT = {"forward": 2, "backward": 4, "Adam": 0}  # FLOP a weight and profile
 
@@ -131,3 +148,73 @@ def least_seconds(weights, batch, bandwidth, peak, scheme="fp32"):
         moved = sum(line[2] + line[3] for line in lines if line[0] == phase)
         seconds += weights * max(moved / bandwidth, each * batch / peak)
     return seconds
+
+
+def count(method, hidden, targets=TARGETS, landmarks=LANDMARKS, rank=1000):
+    """Weights of a DenseNet and a method's penalty: D·H + (D+H)·H + … + w·T + extra.
+
+    AMTL and V add T² weights, AMTFL T·w, G 2TK, the others none. That gives the
+    thirteen counts of Table 2.
+
+    Args:
+        method: a key of `EXTRA`.
+        hidden: units of each hidden layer.
+        targets: T.
+        landmarks: D.
+        rank: K.
+
+    >>> f"{count('Deep-LSMTL', (3000, 3000)):.2e}"
+    '9.98e+07'
+    """
+    extra = EXTRA[one_of("method", method, EXTRA)]
+    weights, width = 0, landmarks
+    for units in hidden:
+        weights, width = weights + width * units, width + units
+    return weights + width * targets + extra(targets, width, rank)
+
+
+def activations(hidden, targets=TARGETS, landmarks=LANDMARKS):
+    """Numbers that a step of a DenseNet keeps for each profile until the backward pass.
+
+    The profile itself, D + T; each concatenation; three of each layer's units (what the
+    linear map and batch norm give, and the mask of the dropout); three of
+    the targets (predictions, errors and their absolute values).
+
+    Args:
+        hidden: units of each hidden layer.
+        targets: T.
+        landmarks: D.
+
+    >>> activations((10,), targets=5, landmarks=3)  # 8 + 13 + 3·10 + 3·5
+    66
+    """
+    kept, width = landmarks + 4 * targets, landmarks
+    for units in hidden:
+        width += units
+        kept += width + 3 * units
+    return kept
+
+
+def peak(method, hidden, targets=TARGETS, landmarks=LANDMARKS, rank=1000, batch=100):
+    """Bytes that a step in FP32 with a fused Adam needs at its worst moment.
+
+    16 a weight (`HELD`), and 4 for each number that it keeps: those of `activations`
+    for each profile; for V a second matrix with its diagonal set to zero, T², and 2T a
+    profile; for G 4T + 2K a profile.
+
+    Args:
+        method: `"DenseNet"`, `"V"` (on predictions) or `"Deep-LSMTL"`.
+        hidden, targets, landmarks, rank: as for `count`.
+        batch: B.
+
+    >>> round(peak("Deep-LSMTL", (9000,) * 3) / 2**30, 1)  # GiB
+    8.3
+    """
+    more = {
+        "DenseNet": 0,
+        "V": targets**2 + batch * 2 * targets,
+        "Deep-LSMTL": batch * (4 * targets + 2 * rank),
+    }[one_of("method", method, ("DenseNet", "V", "Deep-LSMTL"))]
+    kept = batch * activations(hidden, targets, landmarks) + more
+    weights = count(method, hidden, targets, landmarks, rank)
+    return HELD["fp32"] * weights + 4 * kept
