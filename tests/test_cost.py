@@ -104,6 +104,14 @@ def test_tracing_leaves_no_memory_behind_and_repeats():
     assert len(found) == 1
 
 
+@pytest.mark.skipif(not tracing.STATUS.exists(), reason="asks Linux")
+def test_a_real_process_grows_by_what_tracing_finds():
+    sizes = "Deep-LSMTL", (600, 600), 3000, 500
+    traced = tracing.traced_peak(lambda: tracing.build(*sizes[:3], rank=sizes[3]))
+    assert traced > 100e6
+    assert tracing.grown(*sizes) == pytest.approx(traced, rel=0.2)
+
+
 @pytest.mark.parametrize("method", cost.EXTRA)
 def test_every_method_is_traced_at_full_size(method):
     traced = tracing.traced_peak(lambda: tracing.build(method, FULL))

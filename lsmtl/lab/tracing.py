@@ -1,9 +1,14 @@
-"""Follow a training step on tensors without content: bytes held, bytes moved.
+"""Follow a training step: the bytes it holds and moves.
 
-The paper's full size then needs neither its memory nor a GPU.
+On tensors without content, where the paper's full size needs neither its memory nor a
+GPU, and as a check in a process of its own, whose growth the system tells.
 """
 
+import json
+import subprocess
+import sys
 import weakref
+from pathlib import Path
 
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
@@ -15,6 +20,7 @@ from lsmtl.lab.cost import EXTRA, LANDMARKS, TARGETS
 from lsmtl.networks import DenseNet
 from lsmtl.regularizers import AMTFL, AMTL, CNMTL, GOMTL, MaskedLowRank, SelfExpression
 
+STATUS = Path("/proc/self/status")  # what Linux says of a process
 OVERWRITE = {torch.ops.aten.copy_, torch.ops.aten.zero_, torch.ops.aten.fill_}
 
 
@@ -55,7 +61,7 @@ def make_step(network, penalty, x, y, scheme="fp32"):
 
     def run():
         before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("high" if scheme == "tf32" else before)
+        torch.set_float32_matmul_precision("high" if scheme == "tf32" else "highest")
         bf16 = torch.autocast(x.device.type, torch.bfloat16, scheme == "autocast")
         with bf16:
             loss = _loss(network, penalty, x, y)
@@ -120,6 +126,47 @@ def traced_traffic(make, batch=100, scheme="fp32", least=0):
         with _MovedBytes(least) as moved:
             run()
     return moved.total
+
+
+def grown(method, hidden, targets, rank=1000, batch=100, scheme="fp32"):
+    """Bytes by which a new process grows at the worst moment of three steps (Linux).
+
+    A small step comes before them: what libraries load and keep is no part of it.
+
+    Args: as for `cost.count` and `make_step`.
+    """
+    given = json.dumps([method, hidden, targets, rank, batch, scheme])
+    code = "from lsmtl.lab import tracing; tracing._grow()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, given], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+def _grow():
+    """What the new process does: it prints how far it grew."""
+    method, hidden, targets, rank, batch, scheme = json.loads(sys.argv[1])
+    torch.set_num_threads(1)
+    _three_steps(method, [50], 100, 10, 10, scheme)
+    before = _resident("VmRSS")
+    _three_steps(method, hidden, targets, rank, batch, scheme)
+    print(_resident("VmHWM") - before)
+
+
+def _three_steps(method, hidden, targets, rank, batch, scheme):
+    network, penalty = build(method, hidden, targets, rank=rank)
+    x, y = torch.randn(batch, LANDMARKS), torch.randn(batch, targets)
+    run = make_step(network, penalty, x, y, scheme)
+    for _ in range(3):
+        run()
+
+
+def _resident(name):
+    """VmRSS, the process's bytes in memory now, or VmHWM, the most there were."""
+    for line in STATUS.read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"{STATUS} has no {name}")
 
 
 def _step_without_content(make, batch, scheme):
