@@ -55,7 +55,7 @@ def _timed(make, c, device):
         x = torch.randn(profiles, network.landmarks)
         y = torch.randn(profiles, network.targets)
     step = tracing.make_step(network, penalty, x[:B], y[:B], c["scheme"])
-    size, side = (2**30, 8192) if device == "cuda" else (2**27, 1024)
+    size, side = (2**30, 8192) if device == "cuda" else (2**26, 1024)
     dtype = torch.bfloat16 if c["scheme"] == "autocast" else torch.float32
     a, b = (torch.zeros(size // 4, device=device) for _ in range(2))
     square = torch.ones(side, side, device=device, dtype=dtype)
@@ -151,7 +151,7 @@ EXPERIMENT = Experiment(
             "default": SMALL | {"hidden": [100, 100], "targets": 2000},
             "sweeps": _sweeps(
                 widths=[200, 600],
-                tasks=[500, 1000, 2000],
+                tasks=[500, 2000],
                 ranks=[100, 400],
                 batches=[10, 100, 300],
                 profiles=[200, 400],
@@ -169,15 +169,17 @@ EXPERIMENT = Experiment(
                 "batch": 100,
                 "scheme": "fp32",
             },
-            "sweeps": _sweeps(
-                widths=[250, 500, 1000, 2000],
-                tasks=[300, 1000, 3000, 9520, 20000],
-                ranks=[100, 300, 1000, 3000],
-                batches=[10, 30, 100, 300, 1000],
-                profiles=[500, 1000, 2000, 4000],
-                schemes=["fp32", "unfused", "autocast"],
-            )
-            + [("methods", "hidden", [[500, 500]], ALL)],
+            "sweeps": [
+                *_sweeps(
+                    widths=[250, 500, 1000, 2000],
+                    tasks=[300, 1000, 3000, 9520, 20000],
+                    ranks=[100, 300, 1000, 3000],
+                    batches=[10, 30, 100, 300, 1000],
+                    profiles=[500, 1000, 2000],
+                    schemes=["fp32", "unfused", "autocast"],
+                ),
+                ("methods", "hidden", [[500, 500]], ALL),
+            ],
             "most_for_V": 9520,
             "rounds": 5,
         },
@@ -189,16 +191,18 @@ EXPERIMENT = Experiment(
                 "batch": 100,
                 "scheme": "tf32",
             },
-            "sweeps": _sweeps(
-                widths=[1000, 3000, 6000, 9000],
-                tasks=[1000, 3000, 9520, 20000, 50000],
-                ranks=[500, 1000, 2000, 4000],
-                batches=[10, 30, 100, 300, 1000, 3000],
-                profiles=[1000, 2000, 4000],
-                schemes=["fp32", "tf32", "unfused", "autocast"],
-                layers=3,
-            )
-            + [("methods", "hidden", [[9000, 9000]], ALL)],
+            "sweeps": [
+                *_sweeps(
+                    widths=[1000, 3000, 6000, 9000],
+                    tasks=[1000, 3000, 9520, 20000, 50000],
+                    ranks=[500, 1000, 2000, 4000],
+                    batches=[10, 30, 100, 300, 1000, 3000],
+                    profiles=[1000, 2000, 4000],
+                    schemes=["fp32", "tf32", "unfused", "autocast"],
+                    layers=3,
+                ),
+                ("methods", "hidden", [[9000, 9000]], ALL),
+            ],
             "most_for_V": 20000,
             "rounds": 5,
         },
