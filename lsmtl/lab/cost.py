@@ -218,3 +218,21 @@ def peak(method, hidden, targets=TARGETS, landmarks=LANDMARKS, rank=1000, batch=
     kept = batch * activations(hidden, targets, landmarks) + more
     weights = count(method, hidden, targets, landmarks, rank)
     return HELD["fp32"] * weights + 4 * kept
+
+
+def largest(fits, limit=10**9):
+    """The largest whole number that fits, 0 if none does, by bisection.
+
+    Args:
+        fits: a function of a whole number that is true up to some number and false
+            beyond it.
+        limit: it isn't sought beyond this.
+
+    >>> largest(lambda T: T**2 <= 10_000)
+    100
+    """
+    low, high = 0, whole("limit", limit) + 1  # low fits, high doesn't
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low

@@ -4,6 +4,7 @@ On tensors without content, where the paper's full size needs neither its memory
 GPU, and as a check in a process of its own, whose growth the system tells.
 """
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -60,17 +61,25 @@ def make_step(network, penalty, x, y, scheme="fp32"):
     adam = torch.optim.Adam(parameters, fused=scheme != "unfused")
 
     def run():
-        before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("high" if scheme == "tf32" else "highest")
-        bf16 = torch.autocast(x.device.type, torch.bfloat16, scheme == "autocast")
-        with bf16:
-            loss = _loss(network, penalty, x, y)
-        adam.zero_grad()
-        loss.backward()
+        with products(scheme):
+            with torch.autocast(x.device.type, torch.bfloat16, scheme == "autocast"):
+                loss = _loss(network, penalty, x, y)
+            adam.zero_grad()
+            loss.backward()
         adam.step()
-        torch.set_float32_matmul_precision(before)
 
     return run
+
+
+@contextlib.contextmanager
+def products(scheme):
+    """For a while, products of FP32 matrices are rounded to TF32, or are not."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if scheme == "tf32" else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def _loss(network, penalty, x, y):

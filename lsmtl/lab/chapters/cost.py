@@ -56,25 +56,22 @@ def _timed(make, c, device):
         y = torch.randn(profiles, network.targets)
     step = tracing.make_step(network, penalty, x[:B], y[:B], c["scheme"])
     size, side = (2**30, 8192) if device == "cuda" else (2**26, 1024)
-    dtype = torch.bfloat16 if c["scheme"] == "autocast" else torch.float32
     a, b = (torch.zeros(size // 4, device=device) for _ in range(2))
+    dtype = torch.bfloat16 if c["scheme"] == "autocast" else torch.float32
     square = torch.ones(side, side, device=device, dtype=dtype)
-    functions = {
-        "step": step,
-        "copy": lambda: a.copy_(b),
-        "product": lambda: square @ square,
-    }
+
+    def product():
+        with tracing.products(c["scheme"]):
+            square @ square
+
+    functions = {"step": step, "copy": lambda: a.copy_(b), "product": product}
     if "profiles" in c:
         functions["step"] = _epoch(network, penalty, x, y, B, c["scheme"])
-    precision = "high" if c["scheme"] == "tf32" else "highest"
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(precision)
     if device == "cuda":
         found = seconds({k: _in_a_row(f) for k, f in functions.items()}, c["rounds"])
         found = {name: times / REPEATS for name, times in found.items()}
     else:
         found = seconds(functions, c["rounds"], processor=True)
-    torch.set_float32_matmul_precision(before)
     torch.set_num_threads(threads)
     return {
         "seconds": float(np.median(found["step"])),
