@@ -1,0 +1,211 @@
+"""What it costs: time and memory of a step, measured beside the formulas."""
+
+import numpy as np
+import torch
+
+from lsmtl.lab import tracing
+from lsmtl.lab.cost import EXTRA
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.timing import seconds
+
+REPEATS = 5  # steps in a row for one reading of the clock, on a GPU
+MEMORY = ("width", "methods")  # sweeps whose memory is measured on a CPU, too
+
+
+def _runs(sizes, landmarks):
+    for sweep, name, values, methods in sizes["sweeps"]:
+        for value in values:
+            for method in methods:
+                if method == "V" and name == "targets" and value > sizes["most_for_V"]:
+                    continue
+                changed = {name: value, "sweep": sweep, "rounds": sizes["rounds"]}
+                yield Run(method, sizes["default"] | changed, 0)
+
+
+def _measure(adata, run, device):
+    c = run.configuration
+    hidden, T, K = tuple(c["hidden"]), c["targets"], c["rank"]
+
+    def make():
+        return tracing.build(run.method, hidden, T, rank=K)
+
+    found = _timed(make, c, device) | {
+        "traced_bytes": tracing.traced_peak(make, c["batch"], c["scheme"])
+    }
+    if device == "cuda":
+        found["held_bytes"] = _held_on_gpu(make, c)
+    elif c["sweep"] in MEMORY and tracing.STATUS.exists():
+        found["held_bytes"] = tracing.grown(
+            run.method, hidden, T, K, c["batch"], c["scheme"]
+        )
+    return found
+
+
+def _timed(make, c, device):
+    """Median seconds of a step or an epoch, and what the machine reaches beside it.
+
+    On the CPU one thread and its processor time, so that a busy machine counts less.
+    """
+    threads, B = torch.get_num_threads(), c["batch"]
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    profiles = c.get("profiles", B)
+    with torch.device(device):
+        network, penalty = make()
+        x = torch.randn(profiles, network.landmarks)
+        y = torch.randn(profiles, network.targets)
+    step = tracing.make_step(network, penalty, x[:B], y[:B], c["scheme"])
+    size, side = (2**30, 8192) if device == "cuda" else (2**26, 1024)
+    a, b = (torch.zeros(size // 4, device=device) for _ in range(2))
+    dtype = torch.bfloat16 if c["scheme"] == "autocast" else torch.float32
+    square = torch.ones(side, side, device=device, dtype=dtype)
+
+    def product():
+        with tracing.products(c["scheme"]):
+            square @ square
+
+    functions = {"step": step, "copy": lambda: a.copy_(b), "product": product}
+    if "profiles" in c:
+        functions["step"] = _epoch(network, penalty, x, y, B, c["scheme"])
+    if device == "cuda":
+        found = seconds({k: _in_a_row(f) for k, f in functions.items()}, c["rounds"])
+        found = {name: times / REPEATS for name, times in found.items()}
+    else:
+        found = seconds(functions, c["rounds"], processor=True)
+    torch.set_num_threads(threads)
+    return {
+        "seconds": float(np.median(found["step"])),
+        "bandwidth": float(2 * size / np.median(found["copy"])),
+        "peak": float(2 * side**3 / np.median(found["product"])),
+    }
+
+
+def _in_a_row(function):
+    def run():
+        for _ in range(REPEATS):
+            function()
+        torch.cuda.synchronize()
+
+    return run
+
+
+def _epoch(network, penalty, x, y, batch, scheme):
+    """A function that takes a step on every batch of the shuffled profiles."""
+    x_now, y_now = x[:batch].clone(), y[:batch].clone()
+    step = tracing.make_step(network, penalty, x_now, y_now, scheme)
+
+    def run():
+        order = torch.randperm(len(x), device=x.device)
+        for rows in order[: len(x) // batch * batch].split(batch):
+            torch.index_select(x, 0, rows, out=x_now)
+            torch.index_select(y, 0, rows, out=y_now)
+            step()
+
+    return run
+
+
+def _held_on_gpu(make, c):
+    """Bytes that PyTorch's allocator held at the worst moment of a step."""
+    torch.cuda.synchronize()
+    before = torch.cuda.memory_allocated()
+    with torch.device("cuda"):
+        network, penalty = make()
+        x = torch.randn(c["batch"], network.landmarks)
+        y = torch.randn(c["batch"], network.targets)
+    run = tracing.make_step(network, penalty, x, y, c["scheme"])
+    run()
+    torch.cuda.reset_peak_memory_stats()
+    run()
+    torch.cuda.synchronize()
+    return torch.cuda.max_memory_allocated() - before
+
+
+ALL = list(EXTRA)
+PAIR = ["DenseNet", "Deep-LSMTL"]
+TRIO = ["DenseNet", "V", "Deep-LSMTL"]
+
+
+def _sweeps(widths, tasks, ranks, batches, profiles, schemes, layers=2, pair=PAIR):
+    """(name, what changes, its values, the methods) of each sweep."""
+    return [
+        ("width", "hidden", [[units] * layers for units in widths], pair),
+        ("tasks", "targets", tasks, TRIO),
+        ("rank", "rank", ranks, ["Deep-LSMTL"]),
+        ("batch", "batch", batches, ["DenseNet"]),
+        ("profiles", "profiles", profiles, ["DenseNet"]),
+        ("scheme", "scheme", schemes, ["DenseNet"]),
+    ]
+
+
+SMALL = {"rank": 100, "batch": 100, "scheme": "fp32"}
+
+EXPERIMENT = Experiment(
+    name="cost",
+    recipe_version=1,
+    datasets={"simulated": None},
+    sizes={
+        "ci": {
+            "default": SMALL | {"hidden": [100, 100], "targets": 2000},
+            "sweeps": _sweeps(
+                widths=[200, 600],
+                tasks=[500, 2000],
+                ranks=[100, 400],
+                batches=[10, 100, 300],
+                profiles=[200, 400],
+                schemes=["fp32", "unfused"],
+                pair=PAIR[1:],
+            ),
+            "most_for_V": 2000,
+            "rounds": 2,
+        },
+        "laptop": {
+            "default": {
+                "hidden": [500, 500],
+                "targets": 9520,
+                "rank": 1000,
+                "batch": 100,
+                "scheme": "fp32",
+            },
+            "sweeps": [
+                *_sweeps(
+                    widths=[250, 500, 1000, 2000],
+                    tasks=[300, 1000, 3000, 9520, 20000],
+                    ranks=[100, 300, 1000, 3000],
+                    batches=[10, 30, 100, 300, 1000],
+                    profiles=[500, 1000, 2000],
+                    schemes=["fp32", "unfused", "autocast"],
+                ),
+                ("methods", "hidden", [[500, 500]], ALL),
+            ],
+            "most_for_V": 9520,
+            "rounds": 5,
+        },
+        "gpu": {
+            "default": {
+                "hidden": [9000, 9000, 9000],
+                "targets": 9520,
+                "rank": 1000,
+                "batch": 100,
+                "scheme": "tf32",
+            },
+            "sweeps": [
+                *_sweeps(
+                    widths=[1000, 3000, 6000, 9000],
+                    tasks=[1000, 3000, 9520, 20000, 50000],
+                    ranks=[500, 1000, 2000, 4000],
+                    batches=[10, 30, 100, 300, 1000, 3000],
+                    profiles=[1000, 2000, 4000],
+                    schemes=["fp32", "tf32", "unfused", "autocast"],
+                    layers=3,
+                ),
+                ("methods", "hidden", [[9000, 9000]], ALL),
+            ],
+            "most_for_V": 20000,
+            "rounds": 5,
+        },
+    },
+    runs=_runs,
+    measure=_measure,
+)
+
+CHECKERS = ()
