@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+import torch
 
 from lsmtl import training
 from lsmtl.training import Recipe
@@ -29,6 +30,8 @@ def step(network, regularizer, x, y):
 
     def run():
         training.step(optimizer, network, x, y, regularizer, Recipe())
+        if x.is_cuda:
+            torch.cuda.synchronize()
 
     return run
 
