@@ -21,7 +21,8 @@ class Plain:
         uns: dict.
 
     >>> genes = pd.DataFrame({"role": ["landmark", "target"]}, ["TP53", "EGFR"])
-    >>> plain = Plain(np.eye(2, dtype=np.float32), pd.DataFrame(index=["a", "b"]), genes)
+    >>> samples = pd.DataFrame(index=["a", "b"])
+    >>> plain = Plain(np.eye(2, dtype=np.float32), samples, genes)
     >>> plain[:, [1]].var_names.tolist(), plain[[False, True]].X.tolist()
     (['EGFR'], [[0.0, 1.0]])
     """
