@@ -2,16 +2,19 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 PRESET ?= laptop
+PY ?= python3
+BUNDLE ?= _build/gpu
+MINUTES ?= 9
 BIN := .venv/bin
 READY := .venv/ready
 
 book test: export TQDM_DISABLE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help book test data records bench clean
+.PHONY: help book test data records bench gpu-bundle gpu-records merge-records clean
 
 help:  ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 $(READY): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -52,6 +55,20 @@ records: $(READY)  ## make the run records that are missing (PRESET=laptop)
 
 bench: $(READY)  ## measure the core against others and file the records
 	LSMTL_RECORDS=book/records $(BIN)/python -m benchmarks
+
+gpu-bundle: PRESET = gpu
+gpu-bundle: $(READY)  ## write what a GPU machine needs: _build/gpu (ONLY="names")
+	LSMTL_RECORDS=book/records $(BIN)/python -m lsmtl.lab.gpu bundle $(BUNDLE) \
+	  --preset $(PRESET) $(if $(ONLY),--only $(ONLY))
+
+# Without .venv: PY is a Python with PyTorch, NumPy, pandas, SciPy and scikit-learn.
+gpu-records:  ## there, make what is due: OUT=folder (MINUTES=9 PY=python3 BUNDLE=…)
+	$(if $(OUT),,$(error OUT is missing, the folder for the records: make $@ OUT=…))
+	@exec env TQDM_DISABLE=1 $(PY) -m lsmtl.lab.gpu run "$(BUNDLE)" "$(OUT)" $(MINUTES)
+
+merge-records: $(READY)  ## check records from there and file them: FILE="files"
+	$(if $(FILE),,$(error FILE is missing, what gpu-records made: make $@ FILE=…))
+	LSMTL_RECORDS=book/records $(BIN)/python -m lsmtl.lab.gpu merge $(FILE)
 
 clean:  ## remove what was built, but not .venv
 	rm -rf _build

@@ -3,6 +3,8 @@
 A benchmark is a module with `measure()`, which yields dicts: `method`,
 `configuration`, `dataset`, `data` (a hash), `seed`, `device` and `metrics`. Measuring
 again replaces the record of the same configuration on the same kind of device.
+A module that uses a GPU where there is one has `GPU_MINUTES`, how long it takes there:
+`make gpu-bundle` then lists it until it has been measured on one.
 """
 
 import contextlib
@@ -14,24 +16,32 @@ from lsmtl._checks import one_of
 from lsmtl.lab import records
 
 MODULES = {"lasso": lasso, "step": step}
+VERSION = 1  # the recipe_version of all benchmarks
 
 
 def main(names):
     """File a record for everything that the named benchmarks measure."""
     for name in names or MODULES:
+        for record in measured(name):
+            replace(record)
+            print(record["method"], record["configuration"], record["metrics"])
+
+
+def measured(name):
+    """Yields the records of a benchmark, one by one as they are measured."""
+    module = MODULES[one_of("benchmark", name, MODULES)]
+    start = time.perf_counter()
+    for found in module.measure():
+        device = found.pop("device")
+        found["configuration"] |= {"benchmark": name, "device": device}
+        record = {
+            "experiment": "bench",
+            "recipe_version": VERSION,
+            "preset": "gpu" if device == "cuda" else "laptop",
+            "wall_s": round(time.perf_counter() - start, 3),
+        }
+        yield record | found | records.provenance(device)
         start = time.perf_counter()
-        for found in MODULES[one_of("benchmark", name, MODULES)].measure():
-            device = found.pop("device")
-            found["configuration"] |= {"benchmark": name, "device": device}
-            record = {
-                "experiment": "bench",
-                "recipe_version": 1,
-                "preset": "gpu" if device == "cuda" else "laptop",
-                "wall_s": round(time.perf_counter() - start, 3),
-            }
-            replace(record | found | records.provenance(device))
-            print(found["method"], found["configuration"], found["metrics"])
-            start = time.perf_counter()
 
 
 def replace(record):

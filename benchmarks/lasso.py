@@ -11,6 +11,7 @@ from lsmtl.linear import LeastSquares, duality_gap
 
 SIZE = {"samples": 3000, "landmarks": 943, "targets": 9520, "factors": 60}
 STRENGTHS, TOL, TIMED, SEED = (0.1, 0.03, 0.01), 1e-3, 100, 0
+GPU_MINUTES = 2
 
 
 def simulated(samples, landmarks, targets, factors):

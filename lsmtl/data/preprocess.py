@@ -473,7 +473,6 @@ def _by_row(function, values, width):
 
 
 def _result(adata, values, var):
-    import anndata  # here, because a bare GPU machine has none
-
+    """Of the same kind: an AnnData, or a `Plain` where AnnData is missing."""
     uns = deepcopy(dict(adata.uns))
-    return anndata.AnnData(values, obs=adata.obs.copy(), var=var.copy(), uns=uns)
+    return type(adata)(values, obs=adata.obs.copy(), var=var.copy(), uns=uns)

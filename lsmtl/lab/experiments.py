@@ -79,55 +79,95 @@ def results(experiment, preset, dataset, missing="run", seed=0):
         DataFrame, a row a run: `method`, `seed`, the configuration's entries, the
         metrics, and `done`.
     """
-    one_of("preset", preset, experiment.sizes)
-    one_of("dataset", dataset, experiment.datasets)
     one_of("missing", missing, ("run", "show"))
-    group = experiment.datasets[dataset]
-    if dataset == "simulated":  # each run draws it, as its configuration says
-        adata, landmarks, content = None, None, simulation.fingerprint()
-    else:
-        adata, landmarks, content = _load(dataset, group, missing)
-    device = "cuda" if preset == "gpu" else "cpu"
+    adata, runs = planned(experiment, preset, dataset, missing == "run", seed)
     known = records.read(experiment.name)
-    fixed = {
-        "experiment": experiment.name,
-        "recipe_version": experiment.recipe_version,
-        "data": content,
-    }
     rows = []
-    runs = list(experiment.runs(experiment.size(preset, dataset), landmarks))
     name = f"{experiment.name}, {preset}, {dataset}"
     # an explicit disable=False would overrule TQDM_DISABLE
-    for run in tqdm(runs, desc=name, unit="run") if missing == "run" else runs:
-        record = fixed | {
+    for record in tqdm(runs, desc=name, unit="run") if missing == "run" else runs:
+        found = known.get(records.key(record))
+        if found is None and missing == "run":
+            found = make(experiment, record, adata)
+            records.write(found)
+        measured = (
+            {"done": False} if found is None else found["metrics"] | {"done": True}
+        )
+        row = {"method": record["method"], "seed": record["seed"]}
+        row |= record["configuration"] | measured
+        rows.append({k: v for k, v in row.items() if k != "group"})
+    return pd.DataFrame(rows)
+
+
+def planned(experiment, preset, dataset, files=True, seed=0):
+    """The runs of an experiment, each as the record that it will be.
+
+    Args:
+        experiment: an `Experiment`.
+        preset: how large; a key of its `sizes`.
+        dataset: a key of its `datasets`.
+        files: whether the data are needed; without, their known hash is enough.
+        seed: added to the seed of every run.
+
+    Returns:
+        The AnnData (None where each run draws its data), and a list of records that
+        lack what a run adds: metrics and provenance.
+
+    Raises:
+        FileNotFoundError: the data are needed, and on demand, and not here.
+    """
+    one_of("preset", preset, experiment.sizes)
+    group = experiment.datasets[one_of("dataset", dataset, experiment.datasets)]
+    adata, landmarks, content = _source(dataset, group, files)
+    return adata, [
+        {
+            "experiment": experiment.name,
+            "recipe_version": experiment.recipe_version,
+            "preset": preset,
+            "dataset": dataset,
+            "data": content,
             "method": run.method,
             "configuration": run.configuration | {"group": group},
             "seed": run.seed + seed,
         }
-        found = known.get(records.key(record))
-        if found is None and missing == "run":
-            found = _make(experiment, record, adata, device, preset, dataset)
-        measured = (
-            {"done": False} if found is None else found["metrics"] | {"done": True}
-        )
-        rows.append(
-            {"method": run.method, "seed": run.seed + seed}
-            | run.configuration
-            | measured
-        )
-    return pd.DataFrame(rows)
+        for run in experiment.runs(experiment.size(preset, dataset), landmarks)
+    ]
 
 
-def _load(dataset, group, missing):
+def _source(dataset, group, files):
     """An AnnData, its number of landmarks and its hash."""
+    if dataset == "simulated":  # each run draws it, as its configuration says
+        return None, None, simulation.fingerprint()
     try:
         adata = data.load(dataset)
     except FileNotFoundError:
-        if missing == "run" or dataset not in KNOWN:
+        if files or dataset not in KNOWN:
             raise
-        return None, *KNOWN[dataset]  # enough to show what is recorded
+        return None, *KNOWN[dataset]
     landmarks = int((adata.var["role"] == "landmark").sum())
     return adata, landmarks, data.fingerprint(adata, group)
+
+
+def make(experiment, record, adata):
+    """Make a planned run; a run of preset `gpu` is made on a GPU, all others are not.
+
+    Args:
+        experiment: an `Experiment`.
+        record: one of `planned`.
+        adata: what `planned` gave with it.
+
+    Returns:
+        The complete record.
+    """
+    device = "cuda" if record["preset"] == "gpu" else "cpu"
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    start = time.perf_counter()
+    run = Run(record["method"], record["configuration"], record["seed"])
+    with torch.random.fork_rng():  # runs seed it; the chapter's own draws go on
+        measured = experiment.measure(adata, run, device)
+    wall = round(time.perf_counter() - start, 3)
+    return record | {"metrics": measured, "wall_s": wall} | records.provenance(device)
 
 
 def tuned(runs, method, head=None):
@@ -145,22 +185,6 @@ def tuned(runs, method, head=None):
     settings = mine.groupby(["lr", "strength"], dropna=False)["validation_mae"]
     validation = settings.transform("mean")
     return mine[validation == validation.min()]
-
-
-def _make(experiment, record, adata, device, preset, dataset):
-    start = time.perf_counter()
-    run = Run(record["method"], record["configuration"], record["seed"])
-    with torch.random.fork_rng():  # runs seed it; the chapter's own draws go on
-        measured = experiment.measure(adata, run, device)
-    record = record | {
-        "preset": preset,
-        "dataset": dataset,
-        "metrics": measured,
-        "wall_s": round(time.perf_counter() - start, 3),
-        **records.provenance(device),
-    }
-    records.write(record)
-    return record
 
 
 def scores(prediction, target):

@@ -79,6 +79,9 @@ def write(record):
 def parse(line):
     """A record from its line of JSON.
 
+    A machine without `jsonschema` checks less; the records that it makes are checked
+    when they are merged.
+
     Raises:
         ValueError: the line is no JSON or doesn't fit the schema.
     """
@@ -86,7 +89,7 @@ def parse(line):
         record = json.loads(line, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise ValueError(f"no JSON: {error}") from None
-    for error in _validator().iter_errors(record):
+    for error in _errors(record):
         raise ValueError(f"{error.json_path}: {error.message}")
     return record
 
@@ -99,7 +102,7 @@ def provenance(device):
     """Where, when and with what a run was made."""
     gpu = device == "cuda"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {
+    found = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "device": torch.cuda.get_device_name() if gpu else platform.machine(),
         "threads": torch.get_num_threads(),
@@ -111,6 +114,9 @@ def provenance(device):
         },
         "code": code(),
     }
+    if gpu:
+        found["peak_gpu_memory_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
+    return found
 
 
 @functools.cache
@@ -122,9 +128,16 @@ def code():
     return digest.hexdigest()[:16]
 
 
+def _errors(record):
+    try:
+        return _validator().iter_errors(record)
+    except ImportError:
+        return ()
+
+
 @functools.cache
 def _validator():
-    import jsonschema  # here, because only those who file records need it
+    import jsonschema  # here, because a bare GPU machine has none
 
     schema = json.loads(Path(__file__).with_name("record.schema.json").read_text())
     return jsonschema.Draft202012Validator(schema)

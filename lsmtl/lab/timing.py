@@ -1,34 +1,43 @@
 """Time training steps of several methods side by side."""
 
 import time
-from functools import partial
 
 import numpy as np
+import torch
 
-from lsmtl import training
+from lsmtl import engine, training
 from lsmtl.engine import Single
 from lsmtl.training import Objective, Recipe
 
 
-def step(network, regularizer, x, y):
+def step(network, regularizer, x, y, recipe=Recipe()):
     """One step of `fit` as a function without arguments, its state kept inside.
 
     Args:
         network: a base network.
         regularizer: a module from `lsmtl.regularizers`, or None.
-        x, y: a batch.
+        x, y: a batch, on the device of the network.
+        recipe: a `Recipe`.
 
     >>> import torch
     >>> from lsmtl.networks import MLP
     >>> network = MLP(20, 50, hidden=(8,))
     >>> before = network.head.weight.clone()
-    >>> loss, penalty = step(network, None, torch.ones(4, 20), torch.ones(4, 50))()
+    >>> step(network, None, torch.randn(4, 20), torch.randn(4, 50))()
     >>> torch.equal(network.head.weight, before)
     False
     """
-    objective = Objective(network, regularizer, Recipe())
-    optimizer = training.make_optimizer(network, objective.children(), Recipe())
-    return partial(training.step, Single(x.device), optimizer, objective, x, y)
+    objective = Objective(network, regularizer, recipe)
+    optimizer = training.make_optimizer(network, objective.children(), recipe)
+    run = Single(x.device, recipe.precision == "bf16")
+
+    def take():
+        with engine.settings(x.device, recipe.precision):
+            training.step(run, optimizer, objective, x, y)
+        if x.is_cuda:
+            torch.cuda.synchronize()
+
+    return take
 
 
 def seconds(functions, rounds, processor=False):

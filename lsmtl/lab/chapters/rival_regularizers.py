@@ -113,6 +113,16 @@ FULL = {
     ],
 }
 
+MANY = [100, 300, 1000, 3000, 9520]  # tasks
+GRID = {
+    "shrunken head": [0.3, 1.0, 3.0, 10.0],
+    "Deep-GO-MTL": [0.01, 0.1, 1.0],
+    "Deep-CNMTL": [0.3, 1.0, 3.0, 10.0],
+    "Deep-AMTL": [0.3, 1.0, 3.0, 10.0],
+    "Deep-AMTFL": [0.3, 1.0, 3.0],
+    "Deep-LSMTL": [0.03, 0.1, 0.3, 1.0],
+}
+
 EXPERIMENT = Experiment(
     name="rival-regularizers",
     recipe_version=1,
@@ -138,20 +148,23 @@ EXPERIMENT = Experiment(
         | {
             "targets": 500,
             "epochs": 100,
-            "strengths": {
-                "shrunken head": [0.3, 1.0, 3.0, 10.0],
-                "Deep-GO-MTL": [0.01, 0.1, 1.0],
-                "Deep-CNMTL": [0.3, 1.0, 3.0, 10.0],
-                "Deep-AMTL": [0.3, 1.0, 3.0, 10.0],
-                "Deep-AMTFL": [0.3, 1.0, 3.0],
-                "Deep-LSMTL": [0.03, 0.1, 0.3, 1.0],
-            },
+            "strengths": GRID,
             "seeds": 3,
-            "tasks": [100, 300, 1000, 3000, 9520],
+            "tasks": MANY,
+            "rounds": 5,
+        },
+        "gpu": FULL  # all targets, the paper's width and epochs; the same times
+        | {
+            "targets": None,
+            "hidden": [3000, 3000],
+            "epochs": 500,
+            "strengths": GRID,
+            "seeds": 3,
+            "tasks": MANY,
             "rounds": 5,
         },
     },
-    special={("laptop", "ecoli"): {"tasks": [100, 300, 1000]}},
+    special={(preset, "ecoli"): {"tasks": MANY[:3]} for preset in ("laptop", "gpu")},
     runs=_runs,
     measure=_measure,
 )
