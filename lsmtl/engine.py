@@ -131,21 +131,17 @@ def _device(device, network):
 
 @contextlib.contextmanager
 def settings(device, precision):
-    """For a while, the current GPU, FP32 products through TF32, the random state.
+    """For a while, the current GPU, and whether its FP32 products go through TF32.
 
     Args:
         device: a `torch.device`.
         precision: one of `PRECISIONS`.
     """
-    gpu = device.type == "cuda"
     before = torch.get_float32_matmul_precision()
-    if precision == "tf32":
-        torch.set_float32_matmul_precision("high")
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    gpu = device.type == "cuda"
     try:
-        with (
-            torch.cuda.device(device) if gpu else contextlib.nullcontext(),
-            torch.random.fork_rng([device] if gpu else []),
-        ):
+        with torch.cuda.device(device) if gpu else contextlib.nullcontext():
             yield
     finally:
         torch.set_float32_matmul_precision(before)

@@ -202,6 +202,7 @@ def fit(
     with (
         engine.explained(run.device, objective, train),
         engine.settings(run.device, recipe.precision),
+        torch.random.fork_rng([run.device] if run.device.type == "cuda" else []),
         own_random(regularizer, "generator", run.device, seed),
     ):
         torch.manual_seed(seed + run.global_rank)

@@ -9,8 +9,10 @@ from lsmtl import engine, training
 from lsmtl.engine import Single
 from lsmtl.training import Objective, Recipe
 
+PAPER = Recipe()
 
-def step(network, regularizer, x, y, recipe=Recipe()):
+
+def step(network, regularizer, x, y, recipe=PAPER):
     """One step of `fit` as a function without arguments, its state kept inside.
 
     Args:
