@@ -1,8 +1,9 @@
 """The benchmarks in small: what they file, and that measuring again replaces it."""
 
 import pytest
+import torch
 
-from benchmarks import lasso, step
+from benchmarks import engine, lasso, step
 from benchmarks.__main__ import main
 from lsmtl.lab import records
 
@@ -19,11 +20,14 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(lasso, "TIMED", 6)
     sizes = {"landmarks": 20, "targets": 120, "hidden": [8], "batch": 10}
     monkeypatch.setattr(step, "SIZES", sizes)
+    sizes = {"landmarks": 20, "targets": 120, "rank": 5, "batch": 10}
+    monkeypatch.setattr(engine, "SIZES", sizes)
+    monkeypatch.setattr(engine, "HIDDEN", dict.fromkeys(("cpu", "cuda"), [8]))
     return tmp_path / "bench.jsonl"
 
 
 def test_everything_measured_is_filed_once(small):
-    main([])
+    main(["lasso", "step"])
     first = [*records.read("bench").values()]
     assert len(first) == 2 + 7  # strengths, methods
     assert {r["method"] for r in first} >= {"lasso", "DenseNet", "Deep-LSMTL"}
@@ -55,6 +59,27 @@ def test_a_step_is_compared_with_the_plain_one(small):
     assert all(m["seconds"] > 0 for m in found.values())
 
 
+def test_ways_to_train_are_compared_with_the_memory_and_a_plain_loop(small):
+    main(["engine"])
+    found = {
+        r["configuration"]["way"]: r["metrics"] for r in records.read("bench").values()
+    }
+    gpu = [name for name, (*_, only, _) in engine.WAYS.items() if only]
+    assert set(found) == {*engine.WAYS, "plain loop"} - {
+        name for name in gpu if not torch.cuda.is_available()
+    }
+    weights = 20 * 8 + 28 * 120  # of the DenseNet
+    for way, m in found.items():
+        G = 0 if "without G" in way else 2 * 120 * 5
+        each = 46 if way == "bf16" else 40  # bytes a weight
+        assert m["limit"] * m["bandwidth"] == pytest.approx(
+            each * (weights + G), rel=1e-3
+        )
+        assert m["reached"] == pytest.approx(m["limit"] / m["seconds"], rel=1e-3)
+    assert found["plain loop"]["speedup"] == 1
+    assert "over_plain" in found["fp32"] and "over_plain" not in found["bf16"]
+
+
 def test_an_unknown_benchmark_is_refused(small):
-    with pytest.raises(ValueError, match=r"lasso, step.* 'speed'"):
+    with pytest.raises(ValueError, match=r"engine, lasso, step.* 'speed'"):
         main(["speed"])
