@@ -22,7 +22,7 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(step, "SIZES", sizes)
     sizes = {"landmarks": 20, "targets": 120, "rank": 5, "batch": 10}
     monkeypatch.setattr(engine, "SIZES", sizes)
-    monkeypatch.setattr(engine, "HIDDEN", dict.fromkeys(("cpu", "cuda"), [8]))
+    monkeypatch.setattr(engine, "HIDDEN", {key: [8] for key in ("cpu", "cuda")})
     return tmp_path / "bench.jsonl"
 
 
