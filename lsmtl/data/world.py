@@ -36,15 +36,15 @@ REFERENCE = 4096  # profiles, a study each, that means and shares are taken from
 PROGRAMS = 200  # P
 FALL = 1.0  # ω_p falls as p to the power of minus this
 TYPES = 60  # cell types
-SHARES = {"type": 0.4, "study": 0.2, "condition": 0.3, "profile": 0.1}  # of Var(z)
+SHARES = {"type": 0.3, "study": 0.35, "condition": 0.25, "profile": 0.1}  # of Var(z)
 FREEDOM = 5  # of Student's t, from which all effects on programs are drawn
 REPLICATES = 6  # profiles of a condition, on average
 GAIN = 4.0  # slope of the saturating functions, per deviation of their input
-THRESHOLD = 1.0  # spread of their thresholds, in the same deviations
+THRESHOLD = 0.8  # spread of their thresholds, in the same deviations
 CONCENTRATION = 10  # of the Beta distributions of relatedness and noise over genes
 CANDIDATES = 2  # genes of a cluster from which its representative is taken
 PLATFORMS = {  # spread of the genes' gains and offsets, floor in log2, noise's odds
-    "microarray": (0.0, 0.0, 3.0, 1.0),
+    "microarray": (0.0, 0.0, 1.5, 1.0),
     "rnaseq": (0.25, 1.0, 0.0, 1.3),
     "beads": (0.15, 0.7, 5.0, 1.2),
 }
