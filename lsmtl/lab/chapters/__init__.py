@@ -6,6 +6,7 @@
 from lsmtl.lab.chapters import (
     base_networks,
     cost,
+    engine,
     linear_models,
     masked_low_rank,
     raw_to_tensors,
@@ -24,6 +25,7 @@ _MODULES = (  # as the book has them
     masked_low_rank,
     rival_regularizers,
     unlabelled_profiles,
+    engine,
     cost,
 )
 

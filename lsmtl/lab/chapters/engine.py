@@ -1,0 +1,233 @@
+"""Training at full size: what larger batches, fewer bits and a narrow head buy."""
+
+import functools
+import time
+
+import numpy as np
+import torch
+
+from lsmtl.data.simulation import simulate_splits
+from lsmtl.lab.exercises import expect
+from lsmtl.lab.experiments import Experiment, Run, baseline, scores, tested
+from lsmtl.networks import DenseNet, count_weights
+from lsmtl.regularizers import MaskedLowRank
+from lsmtl.training import Recipe, fit
+
+COMPENDIUM = ("samples", "landmarks", "targets")
+NETWORK = ("hidden", "epochs", "precision")
+
+
+def _runs(sizes, landmarks):
+    compendium = {k: sizes[k] for k in COMPENDIUM}
+    plain = compendium | {k: sizes[k] for k in NETWORK}
+    plain |= {"batch_size": 100, "lr": 1e-3, "moments": "fp32", "bottleneck": None}
+    for seed in range(sizes["seeds"]):
+        yield Run("ridge", compendium, seed)
+        for change in ({}, *sizes["changes"]):
+            yield Run("DenseNet", plain | change, seed)
+    for method, g in sizes["full"]:
+        yield Run(method, plain | {"epochs": 500, "minutes": 8} | g, 0)
+
+
+def _measure(adata, run, device):
+    began, c = time.monotonic(), run.configuration
+    splits = _splits(*(c[k] for k in COMPENDIUM), run.seed, device)
+    train, validation, test = splits.train, splits.validation, splits.test
+    if run.method == "ridge":
+        return scores(baseline("ridge", train, validation, test), test.y)
+    D, T = len(splits.landmarks), len(splits.targets)
+    torch.manual_seed(run.seed)
+    with torch.device(device):
+        network = DenseNet(D, T, c["hidden"], bottleneck=c["bottleneck"])
+        g = MaskedLowRank(T, c["rank"], c["strength"]) if "rank" in c else None
+    names = ("epochs", "batch_size", "lr", "precision", "moments")
+    recipe = Recipe(**{k: c[k] for k in names}, final_lr=c["lr"] / 100)
+    left, start = None, time.monotonic()
+    if "minutes" in c:
+        left = max(c["minutes"] - (start - began) / 60, 0)
+    trained = fit(network, train, validation, g, recipe, run.seed, minutes=left)
+    spent = time.monotonic() - start
+    return tested(trained, test)[1] | {
+        "epochs_done": len(trained.history),
+        "seconds_an_epoch": spent / len(trained.history),
+        "weights": count_weights(*filter(None, (network, g))),
+        "validation_by_epoch": trained.history["validation_mae"].round(5).tolist(),
+    }
+
+
+@functools.lru_cache(1)  # a run after the other has the same
+def _splits(samples, landmarks, targets, seed, device):
+    return simulate_splits(
+        samples, landmarks, targets, seed, split_seed=seed, device=device
+    )
+
+
+CHANGES = (
+    {"batch_size": 400},
+    {"batch_size": 400, "lr": 2e-3},
+    {"batch_size": 1600},
+    {"batch_size": 1600, "lr": 4e-3},
+    {"moments": "bf16"},
+)
+
+EXPERIMENT = Experiment(
+    name="engine",
+    recipe_version=1,
+    datasets={"simulated": None},
+    sizes={
+        "ci": {
+            "samples": 1000,
+            "landmarks": 50,
+            "targets": 200,
+            "hidden": [50, 50],
+            "epochs": 8,
+            "precision": "fp32",
+            "changes": (*CHANGES[:2], CHANGES[-1], {"bottleneck": 20}),
+            "full": (),
+            "seeds": 2,
+        },
+        "laptop": {
+            "samples": 10_000,
+            "landmarks": 200,
+            "targets": 1000,
+            "hidden": [300] * 3,
+            "epochs": 15,
+            "precision": "fp32",
+            "changes": (*CHANGES, {"precision": "bf16"}, {"bottleneck": 100}),
+            "full": (),
+            "seeds": 3,
+        },
+        "gpu": {
+            "samples": 111_009,
+            "landmarks": 943,
+            "targets": 9520,
+            "hidden": [9000] * 3,
+            "epochs": 20,
+            "precision": "tf32",
+            "changes": (*CHANGES, {"precision": "bf16"}, {"bottleneck": 1000}),
+            "full": (
+                ("Deep-LSMTL", {"rank": 1000, "strength": 0.1}),
+                ("DenseNet", {}),
+            ),
+            "seeds": 1,
+        },
+    },
+    runs=_runs,
+    measure=_measure,
+)
+
+
+def _all_together(ask):
+    rng = np.random.default_rng(0)
+    sizes = np.array([3, 1, 4])
+    gradients = rng.normal(size=(3, 5))
+    weighted = sizes @ gradients
+    hints = [
+        (
+            gradients.mean(0),
+            "That counts every process alike; one with more profiles must count more.",
+        ),
+        (
+            gradients.sum(0),
+            "The loss is a mean over the batch: a sum of means is too large.",
+        ),
+        (
+            weighted / len(sizes),
+            "Right weights; but divide by the number of profiles, not of processes.",
+        ),
+        (
+            weighted,
+            "These are sums over the profiles; the loss is their mean: divide.",
+        ),
+    ]
+    expect(
+        ask(gradients.copy(), sizes.copy()),
+        weighted / sizes.sum(),
+        hints,
+        "Not the gradient of the mean over all profiles of all processes.",
+    )
+    equal = np.array([2, 2, 2])
+    expect(
+        ask(gradients.copy(), equal),
+        gradients.mean(0),
+        [],
+        "Right where shares differ; where they are equal it should be the plain mean.",
+    )
+
+
+def _at_random(ask):
+    rng = np.random.default_rng(1)
+    x, u = rng.normal(size=200), rng.uniform(size=200)
+    step = 0.25
+    expect(
+        ask(x.copy(), step, u.copy()),
+        np.floor(x / step + u) * step,
+        [
+            (
+                np.round(x / step) * step,
+                "That is the nearest value: u plays no part, and a small change is "
+                "lost every time.",
+            ),
+            (
+                np.floor(x / step) * step,
+                "That is always the value below: the mean is half a step too low.",
+            ),
+            (
+                np.round(x / step + u) * step,
+                "Rounding to the nearest after u is added gives half a step too much "
+                "in the mean.",
+            ),
+            (
+                np.floor(x / step + u),
+                "These count the steps; give values: times step.",
+            ),
+            (
+                np.floor((x + u) / step) * step,
+                "u is a share of a step: x/step + u, not (x + u)/step.",
+            ),
+            (
+                np.where(u < 0.5, np.floor(x / step), np.ceil(x / step)) * step,
+                "A coin decides here; the nearer neighbour must be the likelier one.",
+            ),
+        ],
+        "Not x rounded up with the probability of its share of the step.",
+    )
+
+
+def _go_on(ask):
+    rng = np.random.default_rng(2)
+    w, m, g = rng.normal(size=(3, 4))
+    v, t = rng.uniform(size=4), 7
+
+    def adam(w, m, v, t, g, lr=0.01, b1=0.9, b2=0.999, eps=1e-8):
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g**2
+        return w - lr * (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + eps)
+
+    zero = np.zeros(4)
+    expect(
+        ask(w.copy(), m.copy(), v.copy(), t, g.copy(), 0.01),
+        adam(w, m, v, t + 1, g),
+        [
+            (
+                adam(w, zero, zero, 1, g),
+                "This starts anew: m, v and t were saved, and not used.",
+            ),
+            (
+                adam(w, m, v, 1, g),
+                "The moments go on, the count of steps doesn't: the corrections are "
+                "those of a first step.",
+            ),
+            (
+                adam(w, m, v, t, g),
+                "t steps were taken before this one, so this is step t + 1.",
+            ),
+            (adam(w, m, zero, t + 1, g), "m goes on, v starts anew."),
+            (adam(w, zero, v, t + 1, g), "v goes on, m starts anew."),
+            (w - 0.01 * g, "That is plain gradient descent; Adam scales by m and v."),
+        ],
+        "Not Adam's step t + 1 with β₁ = 0.9, β₂ = 0.999, ε = 1e-8.",
+    )
+
+
+CHECKERS = (_all_together, _at_random, _go_on)  # in the order of the exercises
