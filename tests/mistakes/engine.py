@@ -26,7 +26,7 @@ MISTAKES = (
             lambda x, step, u: (
                 np.where(u < 0.5, np.floor(x / step), np.ceil(x / step)) * step
             ),
-            "a coin",
+            "A coin",
         ),
     ],
     [
