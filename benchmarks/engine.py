@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from lsmtl import engine, training
+from lsmtl import engine
 from lsmtl.lab.cost import traffic
 from lsmtl.lab.timing import seconds
 from lsmtl.networks import DenseNet, count_weights
+from lsmtl.objective import Objective, make_optimizer, step
+from lsmtl.recipe import Recipe
 from lsmtl.regularizers import MaskedLowRank
-from lsmtl.training import Objective, Recipe
 
 SIZES = {"landmarks": 943, "targets": 9520, "rank": 1000, "batch": 100}
 HIDDEN = {"cuda": [9000] * 3, "cpu": [1000] * 3}
@@ -116,14 +117,14 @@ def _epoch(device, objective, profiles, batch, resident=True, graph=False):
     """An epoch of `fit`, without its checks and its scoring."""
     precision = objective.recipe.precision
     run = engine.Single(device, precision == "bf16")
-    optimizer = training.make_optimizer(
+    optimizer = make_optimizer(
         objective.network, objective.children(), objective.recipe, graph
     )
     if resident:
         profiles = [v.to(device) for v in profiles]
 
     def take(x, y):
-        return training.step(run, optimizer, objective, x, y)
+        return step(run, optimizer, objective, x, y)
 
     take = engine.Graphed(take) if graph else take
     shuffle = torch.Generator().manual_seed(SEED)

@@ -6,19 +6,14 @@ few methods of either.
 """
 
 import contextlib
-import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import torch
 
 from lsmtl._checks import one_of
 
-PRECISIONS = ("fp32", "tf32", "bf16")
 MEANS = ("mean", "profile")  # reductions that are the mean of the processes' own
-STATE = 20  # bytes a weight: itself, gradient, Adam's two moments, its best value
-SAVED_EVERY = 60  # seconds between checkpoints
 WARM_UP = 3  # steps before a CUDA graph is recorded
 
 
@@ -135,7 +130,7 @@ def settings(device, precision):
 
     Args:
         device: a `torch.device`.
-        precision: one of `PRECISIONS`.
+        precision: a `Recipe`'s.
     """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
@@ -145,21 +140,6 @@ def settings(device, precision):
             yield
     finally:
         torch.set_float32_matmul_precision(before)
-
-
-def fits(device, module, profiles):
-    """Whether profiles fit on the device beside what training needs.
-
-    Args:
-        device: a `torch.device`.
-        module: what is trained.
-        profiles: x (n, D) and y (n, T).
-    """
-    if device.type != "cuda":
-        return True
-    data = sum(v.nbytes for v in profiles if v.device.type != "cuda")
-    state = STATE * sum(p.numel() for p in module.parameters())
-    return data + state < 0.8 * torch.cuda.mem_get_info(device)[0]
 
 
 def shares(run, n, batch, shuffle):
@@ -250,186 +230,6 @@ class Graphed:
         return self.found
 
 
-class Checkpoint:
-    """A file from which a training goes on as if it had not stopped.
-
-    Args:
-        path: the file; None keeps nothing.
-        run: a `Single` or a Fabric; its first process writes.
-        objective: the module with all the weights that are trained.
-        optimizer: over them.
-        generators: of random numbers, beside PyTorch's own.
-        progress: an object whose attributes are kept too.
-    """
-
-    def __init__(self, path, run, objective, optimizer, generators, progress):
-        self.path = None if path is None else Path(path)
-        self.run, self.generators, self.progress = run, generators, progress
-        self.objective, self.optimizer = objective, optimizer
-        self.saved = 0.0
-
-    def resume(self, settings, *profiles):
-        """Go on from the file, if it is there. Nothing in it is executed.
-
-        Args:
-            settings: what the training was started with.
-            profiles: x and y of each part, told by some of their rows.
-
-        Raises:
-            ValueError: the file is no checkpoint, or one of another training.
-        """
-        self.settings = {
-            "network": _described(self.objective.network),
-            "regularizer": _described(self.objective.regularizer),
-            "profiles": _some_rows(profiles),
-            "processes": self.run.world_size,
-        } | settings
-        if self.path is None or not self.path.exists():
-            return
-        try:
-            kept = torch.load(self.path, map_location="cpu", weights_only=True)
-            found = kept["settings"]
-        except Exception as error:
-            raise ValueError(
-                f"{self.path} is no checkpoint of a training: {error}"
-            ) from None
-        for name, value in self.settings.items():
-            if found.get(name) != value:
-                raise ValueError(
-                    f"{self.path} is of another training: its {name} was "
-                    f"{found.get(name)!r}, here it is {value!r}"
-                )
-        vars(self.progress).update(kept["progress"])
-        self.objective.load_state_dict(kept["objective"])
-        groups = self.optimizer.state_dict()["param_groups"]
-        states = {"state": kept["optimizer"], "param_groups": groups}
-        self.optimizer.load_state_dict(states)
-        for generator, state in zip(self.generators, kept["generators"], strict=True):
-            generator.set_state(state)
-        rank = self.run.global_rank
-        torch.set_rng_state(kept["random"][rank].clone())  # a view would crash
-        if self.run.device.type == "cuda":
-            torch.cuda.set_rng_state(kept["cuda"][rank].clone(), self.run.device)
-
-    def save(self, spent, last):
-        """Write the file, when `SAVED_EVERY` has passed or this is the last time.
-
-        A reader finds the file before or the file after, whole.
-
-        Args:
-            spent: seconds since the training began, the same in all processes.
-            last: whether this is the last time.
-        """
-        if self.path is None or (not last and spent < self.saved + SAVED_EVERY):
-            return
-        self.saved = spent
-        kept = {
-            "settings": self.settings,
-            "progress": vars(self.progress),
-            "objective": self.objective.state_dict(),
-            "optimizer": self.optimizer.state_dict()["state"],
-            "generators": [generator.get_state() for generator in self.generators],
-            "random": self.run.all_gather(torch.get_rng_state()).cpu(),
-        }
-        if self.run.device.type == "cuda":
-            state = torch.cuda.get_rng_state(self.run.device)
-            kept["cuda"] = self.run.all_gather(state).cpu()
-        if self.run.global_rank == 0:
-            part = self.path.with_name(self.path.name + ".part")
-            torch.save(kept, part)
-            os.replace(part, self.path)
-        self.run.barrier()
-
-
-def _described(module):
-    """Kind and settings of a module, in words that a checkpoint can hold."""
-    if module is None:
-        return None
-    settings = {
-        name: value
-        for name, value in vars(module).items()
-        if isinstance(value, int | float | str) and name != "training"
-    }
-    shapes = [tuple(p.shape) for p in module.parameters()]
-    return f"{type(module).__name__} {settings} {shapes}"
-
-
-def _some_rows(profiles):
-    """A hash of some rows of x and y of each part, and of their number."""
-    digest = hashlib.sha256()
-    for v in (v for part in profiles for v in part):
-        digest.update(f"{tuple(v.shape)}".encode())
-        digest.update(v[:: len(v) // 64 + 1].cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
 def agreed(run, value):
     """A number that differs between processes, as all of them know it: its mean."""
     return run.all_reduce(torch.tensor(value, device=run.device)).item()
-
-
-@contextlib.contextmanager
-def explained(device, objective, profiles):
-    """Turn an error that memory ran out into one that says what would fit.
-
-    Raises:
-        MemoryError: it ran out.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        out = isinstance(error, torch.cuda.OutOfMemoryError)
-        if not out and "allocate memory" not in str(error):
-            raise
-        raise MemoryError(would_fit(device, objective, profiles)) from error
-
-
-def would_fit(device, objective, profiles):
-    """What a training takes of the device's memory, and what would fit, in words."""
-    if device.type == "cuda":
-        total = torch.cuda.mem_get_info(device)[1]
-    else:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    weights = sum(p.numel() for p in objective.parameters())
-    profile = activations(objective.network)
-    batch = min(objective.recipe.batch_size, len(profiles[0]))
-    data = sum(v.nbytes for v in profiles)
-    left = total - STATE * weights
-    advice = []
-    if device.type == "cuda":
-        advice.append("the profiles outside, with resident=False")
-    if left > data + 2 * profile:
-        advice.append(f"a batch of at most {(left - data) // profile:,}")
-    advice.append(f"at most {total // STATE:,} weights, and that with no profile")
-    return (
-        f"memory ran out, of {_gb(total)} on {device}: {weights:,} weights with "
-        f"gradients, Adam's moments and a copy of the best {_gb(STATE * weights)}, the "
-        f"training profiles {_gb(data)}, a batch of {batch} at least "
-        f"{_gb(batch * profile)}. What would fit: {'; '.join(advice)}"
-    )
-
-
-def activations(network):
-    """Bytes a profile that a forward pass keeps for the backward pass, at least.
-
-    >>> from lsmtl.networks import MLP
-    >>> activations(MLP(20, 50, hidden=(8,), dropout=0.0)) > 4 * 20
-    True
-    """
-    kept = {}
-
-    def keep(tensor):
-        if tensor.dim() > 1 and tensor.shape[0] == 2:
-            kept[tensor.untyped_storage()._cdata] = tensor
-        return tensor
-
-    state = {k: v.to("meta") for k, v in network.state_dict(keep_vars=True).items()}
-    x = torch.empty(2, network.landmarks, device="meta")
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        torch.func.functional_call(network, state, (x,)).sum()
-    targets = 3 * 4 * network.targets  # predictions, measured values, their difference
-    return sum(v.nbytes for v in kept.values()) // 2 + targets
-
-
-def _gb(size):
-    return f"{size / 1e9:.1f} GB"

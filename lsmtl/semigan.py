@@ -13,7 +13,6 @@ pass through the profiles with targets, as in `lsmtl.training.fit`.
 Shapes: B batch, D landmarks, T targets.
 """
 
-import copy
 import math
 
 import pandas as pd
@@ -23,9 +22,11 @@ from torch.nn.functional import softplus
 
 from lsmtl._checks import finite, matrix, natural, one_of, whole
 from lsmtl._progress import tqdm
+from lsmtl.checkpoints import Progress
 from lsmtl.metrics import mae
 from lsmtl.networks import MLP
-from lsmtl.training import Fit, Recipe, check_profiles, evaluating, own_random, predict
+from lsmtl.recipe import Recipe
+from lsmtl.training import Fit, check_profiles, evaluating, own_random, predict
 
 PAPER = Recipe()  # frozen
 PARTS = ["loss", "penalty", "discriminator", "generator", "trust", "validation_mae"]
@@ -173,7 +174,7 @@ def fit_semigan(network, train, validation, gan, unlabelled=None, recipe=PAPER, 
     ]
     adam.param_groups[0]["weight_decay"] = recipe.weight_decay
     batch = min(recipe.batch_size, len(train_x))
-    history, best, best_state = [], float("inf"), None
+    progress = Progress()
     shuffle = torch.Generator().manual_seed(seed)
     draw = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(), own_random(gan, "random", device, seed):
@@ -213,13 +214,11 @@ def fit_semigan(network, train, validation, gan, unlabelled=None, recipe=PAPER, 
                     f"training diverged in epoch {epoch}: {PARTS} are {found}; check "
                     f"the profiles, or try a lower lr than {recipe.lr}"
                 )
-            history.append((epoch, recipe.rate(epoch), *found))
-            if score < best:
-                best, best_state = score, copy.deepcopy(network.state_dict())
+            progress.add((epoch, recipe.rate(epoch), *found), network)
             bar.set_postfix_str(f"validation MAE {score:.4f}")
     gan.eval()
-    network.load_state_dict(best_state)
-    history = pd.DataFrame(history, columns=["epoch", "lr", *PARTS])
+    network.load_state_dict(progress.best_state)
+    history = pd.DataFrame(progress.history, columns=["epoch", "lr", *PARTS])
     return Fit(network.eval(), history)
 
 

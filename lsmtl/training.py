@@ -3,111 +3,25 @@
 import contextlib
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import pairwise
 
 import pandas as pd
 import torch
 
-from lsmtl import engine
-from lsmtl._checks import finite, matrix, natural, one_of, whole
+from lsmtl import engine, memory
+from lsmtl._checks import finite, matrix, natural, one_of
 from lsmtl._progress import tqdm
+from lsmtl.checkpoints import Checkpoint, Progress
 from lsmtl.metrics import mae
-from lsmtl.optimizers import BF16Adam
+from lsmtl.objective import Objective, make_optimizer, set_rate, step
+from lsmtl.recipe import DEFAULT, Recipe
+
+__all__ = ["Fit", "Recipe", "choose", "fit", "predict"]
 
 WATCHED = 5000  # training profiles, drawn once, whose MAE lets the rate decay
 BLOCK = 4096  # profiles that are predicted at a time
 HISTORY = ["epoch", "lr", "loss", "penalty", "validation_mae"]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train; the defaults are the paper's (Section 4.1).
-
-    Args:
-        epochs: passes over the training profiles.
-        batch_size: profiles a step, B. A last, shorter batch is dropped; with fewer
-            profiles than B, a batch is all of them.
-        lr: learning rate in the first epoch.
-        final_lr: its value in the last epoch, reached linearly; with `decay`, the
-            least it can be.
-        weight_decay: the optimiser's ℓ2 penalty on all weights.
-        reduction: the loss as `"mean"` over batch and tasks, as `"sum"` over both, as
-            it is printed, or as `"profile"`: the sum over tasks, its mean over the
-            batch. λ's useful range moves with it.
-        loss: `"absolute"`, |ŷ - y| (the ℓ1 loss), or `"squared"`, (ŷ - y)².
-        optimizer: `"adam"` or `"sgd"`.
-        momentum: SGD's, in [0, 1).
-        decay: None for the linear rate. A factor in (0, 1] multiplies the rate after
-            every epoch in which the MAE of the training profiles rose.
-        deeper: the weights of every linear map but the first learn at this many
-            times the rate.
-        precision: `"fp32"`; `"tf32"`, a GPU's matrix products of inputs rounded to
-            10 bits; or `"bf16"`, matrix products and what lies between them with 7
-            bits. Weights are FP32 in all.
-        moments: Adam's, `"fp32"` or `"bf16"` (see `lsmtl.optimizers.BF16Adam`).
-
-    Raises:
-        ValueError: a value is out of its range.
-
-    >>> Recipe(epochs=3, lr=1e-2, final_lr=1e-4).rate(epoch=1)
-    0.00505
-    >>> Recipe(lr=0.5, decay=0.9).rate(epoch=3, train_mae=[0.8, 0.7, 0.75])
-    0.45
-    """
-
-    epochs: int = 500
-    batch_size: int = 100
-    lr: float = 1e-3
-    final_lr: float = 1e-5
-    weight_decay: float = 0.0
-    reduction: str = "mean"
-    loss: str = "absolute"
-    optimizer: str = "adam"
-    momentum: float = 0.0
-    decay: float | None = None
-    deeper: float = 1.0
-    precision: str = "fp32"
-    moments: str = "fp32"
-
-    def __post_init__(self):
-        whole("epochs", self.epochs)
-        if whole("batch_size", self.batch_size) < 2:
-            raise ValueError("batch_size must be at least 2 for batch norm, got 1")
-        finite("lr", self.lr, minimum=1e-12)
-        finite("final_lr", self.final_lr)
-        finite("weight_decay", self.weight_decay)
-        one_of("reduction", self.reduction, ("mean", "sum", "profile"))
-        one_of("loss", self.loss, ("absolute", "squared"))
-        one_of("optimizer", self.optimizer, ("adam", "sgd"))
-        if not finite("momentum", self.momentum) < 1:
-            raise ValueError(f"momentum must be in [0, 1), got {self.momentum!r}")
-        if self.momentum and self.optimizer == "adam":
-            raise ValueError(
-                f"momentum is for the optimizer sgd; adam needs 0, got {self.momentum}"
-            )
-        if self.decay is not None and finite("decay", self.decay, 1e-12) > 1:
-            raise ValueError(f"decay must be None or in (0, 1], got {self.decay!r}")
-        finite("deeper", self.deeper)
-        one_of("precision", self.precision, engine.PRECISIONS)
-        one_of("moments", self.moments, ("fp32", "bf16"))
-        if self.moments == "bf16" and self.optimizer == "sgd":
-            raise ValueError("moments bf16 are for the optimizer adam, got sgd")
-
-    def rate(self, epoch, train_mae=()):
-        """The learning rate of an epoch, counted from 0.
-
-        Args:
-            epoch: the epoch.
-            train_mae: the MAE of the training profiles after each epoch before it;
-                counts with `decay`.
-        """
-        if self.decay is not None:
-            rises = sum(after > before for before, after in pairwise(train_mae))
-            return max(self.lr * self.decay**rises, self.final_lr)
-        done = epoch / max(self.epochs - 1, 1)
-        return self.lr + done * (self.final_lr - self.lr)
 
 
 @dataclass(frozen=True)
@@ -131,7 +45,7 @@ def fit(
     train,
     validation,
     regularizer=None,
-    recipe=Recipe(),
+    recipe=DEFAULT,
     seed=0,
     *,
     device=None,
@@ -200,14 +114,14 @@ def fit(
     objective = Objective(network, regularizer, recipe)
     limit = math.inf if minutes is None else 60 * finite("minutes", minutes)
     with (
-        engine.explained(run.device, objective, train),
+        memory.explained(run.device, objective, train),
         engine.settings(run.device, recipe.precision),
         torch.random.fork_rng([run.device] if run.device.type == "cuda" else []),
         own_random(regularizer, "generator", run.device, seed),
     ):
         torch.manual_seed(seed + run.global_rank)
         if resident is None:
-            resident = engine.fits(run.device, objective, train)
+            resident = memory.fits(run.device, objective, train)
         if resident:
             train, validation = (
                 [v.to(run.device) for v in part] for part in (train, validation)
@@ -231,7 +145,7 @@ def _fit(run, objective, train, validation, seed, graph, checkpoint, limit):
         rows = torch.randperm(len(train[0]), generator=shuffle)[:WATCHED]
         watched = [v[rows.to(v.device)] for v in train]
     progress = Progress()
-    keeper = engine.Checkpoint(
+    keeper = Checkpoint(
         checkpoint, run, objective, optimizer, [shuffle, *generators], progress
     )
     keeper.resume({"recipe": asdict(recipe), "seed": seed}, train, validation)
@@ -373,120 +287,6 @@ def evaluate(run, network, x, y):
             found = mae(predict(network, some), measured.to(run.device)).mean()
             error += found * (len(some) / len(x))
     return run.all_reduce(error).item()
-
-
-@dataclass
-class Progress:
-    """What a training has come to: enough, with weights and random states, to go on.
-
-    Args:
-        epoch: the next.
-        history: the rows of `Fit.history`.
-        train_mae: after each epoch, with the recipe's `decay`.
-        best: the lowest validation MAE.
-        best_state: the network's weights then.
-    """
-
-    epoch: int = 0
-    history: list = field(default_factory=list)
-    train_mae: list = field(default_factory=list)
-    best: float = math.inf
-    best_state: dict | None = None
-
-    def add(self, row, network):
-        """Note a row of the history, its last entry the validation MAE."""
-        self.epoch += 1
-        self.history.append(row)
-        if row[-1] < self.best:
-            state = network.state_dict()
-            self.best, self.best_state = row[-1], {k: state[k].clone() for k in state}
-
-
-class Objective(torch.nn.Module):
-    """What is minimised, as one module with all the weights that are trained.
-
-    Args:
-        network: F.
-        regularizer: a module from `lsmtl.regularizers`, or None.
-        recipe: a `Recipe`; its loss and reduction count here.
-    """
-
-    def __init__(self, network, regularizer, recipe):
-        super().__init__()
-        self.network, self.regularizer, self.recipe = network, regularizer, recipe
-
-    def forward(self, x, y):
-        """The loss of a batch x (B, D), y (B, T) and the regulariser's penalty."""
-        features = self.network.features(x)  # (B, w)
-        predictions = self.network.head(features)  # (B, T)
-        error = predictions - y  # (B, T)
-        error = error.abs() if self.recipe.loss == "absolute" else error.square()
-        if self.recipe.reduction == "mean":
-            loss = error.mean()
-        elif self.recipe.reduction == "sum":
-            loss = error.sum()
-        else:  # "profile"
-            loss = error.sum(1).mean()
-        if self.regularizer is None:
-            return loss, torch.zeros_like(loss)
-        tasks = error.mean(0)  # (T,)
-        return loss, self.regularizer(self.network, features, predictions, tasks)
-
-
-def make_optimizer(network, modules, recipe, graph=False):
-    """Adam or SGD; a group's rate is `times` that of the recipe.
-
-    Args:
-        network: its linear maps after the first learn at `recipe.deeper` times.
-        modules: whose weights are trained.
-        recipe: a `Recipe`.
-        graph: whether its steps are recorded as a CUDA graph, which reads the rate
-            from the GPU's memory.
-    """
-    maps = [m.weight for m in network.modules() if isinstance(m, torch.nn.Linear)]
-    deeper = {id(weight) for weight in maps[1:]}
-    groups = [{"params": [], "times": 1.0}, {"params": [], "times": recipe.deeper}]
-    for module in modules:
-        for p in module.parameters():
-            groups[id(p) in deeper]["params"].append(p)
-    options = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
-    if recipe.moments == "bf16":
-        return BF16Adam(groups, **options)
-    options["fused"] = True  # one pass over weights, gradients and moments
-    if recipe.optimizer == "sgd":
-        optimizer = torch.optim.SGD(groups, momentum=recipe.momentum, **options)
-    else:
-        optimizer = torch.optim.Adam(groups, capturable=graph, **options)
-    if graph:
-        for group in optimizer.param_groups:
-            group["lr"] = torch.tensor(recipe.lr, device=maps[0].device)
-    return optimizer
-
-
-def set_rate(optimizer, lr):
-    """Let an optimiser of `make_optimizer` go on at another rate."""
-    for group in optimizer.param_groups:
-        if torch.is_tensor(group["lr"]):
-            group["lr"].fill_(lr * group["times"])
-        else:
-            group["lr"] = lr * group["times"]
-
-
-def step(run, optimizer, objective, x, y):
-    """Take a training step on a batch; gives its loss and penalty, detached.
-
-    Args:
-        run: an `engine.Single` or a Fabric.
-        optimizer: over the objective's weights.
-        objective: an `Objective`, as `run.setup_module` gives it.
-        x, y: (B, D) and (B, T), on the run's device.
-    """
-    with run.autocast():
-        loss, penalty = objective(x, y)
-    optimizer.zero_grad()
-    run.backward(loss + penalty)
-    optimizer.step()
-    return loss.detach(), penalty.detach()
 
 
 def check_profiles(name, profiles, network):

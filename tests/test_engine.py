@@ -13,12 +13,13 @@ import pytest
 import torch
 from torch import nn
 
-from lsmtl import engine, training
+from lsmtl import checkpoints, engine, memory, training
 from lsmtl.data import Profiles
 from lsmtl.engine import Single
 from lsmtl.networks import MLP, DenseNet
+from lsmtl.objective import Objective
 from lsmtl.regularizers import AMTL, CNMTL, MaskedLowRank
-from lsmtl.training import Objective, Recipe, fit, predict
+from lsmtl.training import Recipe, fit, predict
 
 D, T = 8, 6
 SHORT = Recipe(epochs=5, batch_size=16, lr=1e-2, final_lr=1e-3)
@@ -91,7 +92,7 @@ def test_checkpoints_are_written_now_and_then(tmp_path, monkeypatch):
     fit(network(), TRAIN, VALIDATION, None, SHORT, checkpoint=file)
     assert [kept["progress"]["epoch"] for kept in seen] == [5]
     seen.clear()
-    monkeypatch.setattr(engine, "SAVED_EVERY", 0)
+    monkeypatch.setattr(checkpoints, "SAVED_EVERY", 0)
     fit(network(), TRAIN, VALIDATION, None, SHORT, checkpoint=file)
     assert len(seen) == 5
 
@@ -371,7 +372,7 @@ def test_memory_that_runs_out_says_what_would_fit(error, monkeypatch):
     assert "a batch of 16 at least" in message
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     data = 4 * 60 * (D + T)
-    batch = (total - 20 * count - data) // engine.activations(network())
+    batch = (total - 20 * count - data) // memory.activations(network())
     assert f"a batch of at most {batch:,}" in message
     assert found.value.__cause__ is error
 
@@ -392,9 +393,9 @@ def test_activations_counted_by_hand():
     inputs = (
         D + H + H
     )  # of the three linear maps; a tanh keeps its output, which is one
-    assert engine.activations(plain) == 4 * (inputs + 3 * T)
+    assert memory.activations(plain) == 4 * (inputs + 3 * T)
     before = {k: v.clone() for k, v in plain.state_dict().items()}
-    engine.activations(network())
+    memory.activations(network())
     assert all(torch.equal(v, before[k]) for k, v in plain.state_dict().items())
 
 

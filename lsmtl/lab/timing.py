@@ -5,14 +5,12 @@ import time
 import numpy as np
 import torch
 
-from lsmtl import engine, training
+from lsmtl import engine, objective
 from lsmtl.engine import Single
-from lsmtl.training import Objective, Recipe
-
-PAPER = Recipe()
+from lsmtl.recipe import DEFAULT
 
 
-def step(network, regularizer, x, y, recipe=PAPER):
+def step(network, regularizer, x, y, recipe=DEFAULT):
     """One step of `fit` as a function without arguments, its state kept inside.
 
     Args:
@@ -29,13 +27,13 @@ def step(network, regularizer, x, y, recipe=PAPER):
     >>> torch.equal(network.head.weight, before)
     False
     """
-    objective = Objective(network, regularizer, recipe)
-    optimizer = training.make_optimizer(network, objective.children(), recipe)
+    minimised = objective.Objective(network, regularizer, recipe)
+    optimizer = objective.make_optimizer(network, minimised.children(), recipe)
     run = Single(x.device, recipe.precision == "bf16")
 
     def take():
         with engine.settings(x.device, recipe.precision):
-            training.step(run, optimizer, objective, x, y)
+            objective.step(run, optimizer, minimised, x, y)
         if x.is_cuda:
             torch.cuda.synchronize()
 
