@@ -25,10 +25,9 @@ from lsmtl._progress import tqdm
 from lsmtl.checkpoints import Progress
 from lsmtl.metrics import mae
 from lsmtl.networks import MLP
-from lsmtl.recipe import Recipe
+from lsmtl.recipe import DEFAULT, Recipe
 from lsmtl.training import Fit, check_profiles, evaluating, own_random, predict
 
-PAPER = Recipe()  # frozen
 PARTS = ["loss", "penalty", "discriminator", "generator", "trust", "validation_mae"]
 
 
@@ -120,7 +119,9 @@ def regressor_penalty(network, gan, estimated, invented, ramp=1.0, reduction="me
     return penalty
 
 
-def fit_semigan(network, train, validation, gan, unlabelled=None, recipe=PAPER, seed=0):
+def fit_semigan(
+    network, train, validation, gan, unlabelled=None, recipe=DEFAULT, seed=0
+):
     r"""Minimise the ℓ1 loss with the help of profiles that have no targets.
 
     $\min \|y - F(x)\|_1 + a \, \sigma(D_{xy}(\tilde{x}, \tilde{y})) \,
@@ -151,7 +152,7 @@ def fit_semigan(network, train, validation, gan, unlabelled=None, recipe=PAPER, 
     one_of("the recipe's reduction", recipe.reduction, ("mean", "sum"))
     for field in ("loss", "optimizer", "momentum", "decay", "deeper"):
         one_of(
-            f"the recipe's {field}", getattr(recipe, field), (getattr(PAPER, field),)
+            f"the recipe's {field}", getattr(recipe, field), (getattr(DEFAULT, field),)
         )
     natural("seed", seed)
     device = next(network.parameters()).device
