@@ -11,6 +11,8 @@ import contextlib
 import sys
 import time
 
+import torch
+
 from benchmarks import lasso, step
 from lsmtl._checks import one_of
 from lsmtl.lab import records
@@ -30,7 +32,7 @@ def main(names):
 def measured(name):
     """Yields the records of a benchmark, one by one as they are measured."""
     module = MODULES[one_of("benchmark", name, MODULES)]
-    start = time.perf_counter()
+    start = _start()
     for found in module.measure():
         device = found.pop("device")
         found["configuration"] |= {"benchmark": name, "device": device}
@@ -41,7 +43,13 @@ def measured(name):
             "wall_s": round(time.perf_counter() - start, 3),
         }
         yield record | found | records.provenance(device)
-        start = time.perf_counter()
+        start = _start()
+
+
+def _start():
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    return time.perf_counter()
 
 
 def replace(record):
