@@ -436,6 +436,15 @@ def test_simulated_data_do_not_travel(toy, folder, monkeypatch):
     assert gpu.merge([folder / lease.RECORDS]) == 4
 
 
+def test_a_set_whose_files_are_missing_is_left_out(toy, folder, monkeypatch, capsys):
+    def gone(name):
+        raise FileNotFoundError("`make data` gets them")
+
+    monkeypatch.setattr(data, "load", gone)
+    assert gpu.bundle(folder / "bundle", "ci", ["toy"]) == []
+    assert "toy.h5ad: left out: `make data` gets them" in capsys.readouterr().err
+
+
 # --- Merging --------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ from lsmtl.lab.chapters import EXPERIMENTS
 from lsmtl.lab.experiments import planned
 
 LIMIT = 56.0  # MB of data: the repository travels with them
-UNKNOWN = 0.5  # minutes, the estimate for a run of which nothing is known
+UNKNOWN = 0.1  # minutes, the estimate for a run of which nothing is known
 
 
 def bundle(folder, preset="gpu", only=()):

@@ -198,7 +198,7 @@ def _made(item, sets):
         record = {k: v for k, v in item.items() if k != "minutes"}
         experiment = EXPERIMENTS[item["experiment"]]
         made = [make(experiment, record, sets[item["dataset"]])]
-    lines = [json.dumps(record, sort_keys=True, allow_nan=False) for record in made]
+    lines = [json.dumps(record, sort_keys=True) for record in made]
     for line in lines:
         records.parse(line)
     return lines
