@@ -11,8 +11,6 @@ import contextlib
 import sys
 import time
 
-import torch
-
 from benchmarks import lasso, step
 from lsmtl._checks import one_of
 from lsmtl.lab import records
@@ -32,7 +30,8 @@ def main(names):
 def measured(name):
     """Yields the records of a benchmark, one by one as they are measured."""
     module = MODULES[one_of("benchmark", name, MODULES)]
-    start = _start()
+    records.forget_peak()
+    start = time.perf_counter()
     for found in module.measure():
         device = found.pop("device")
         found["configuration"] |= {"benchmark": name, "device": device}
@@ -43,13 +42,8 @@ def measured(name):
             "wall_s": round(time.perf_counter() - start, 3),
         }
         yield record | found | records.provenance(device)
-        start = _start()
-
-
-def _start():
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-    return time.perf_counter()
+        records.forget_peak()
+        start = time.perf_counter()
 
 
 def replace(record):

@@ -17,6 +17,7 @@ def step(network, regularizer, x, y):
         regularizer: a module from `lsmtl.regularizers`, or None.
         x, y: a batch.
 
+    >>> import torch
     >>> from lsmtl.networks import MLP
     >>> network = MLP(20, 50, hidden=(8,))
     >>> before = network.head.weight.clone()
@@ -29,6 +30,8 @@ def step(network, regularizer, x, y):
 
     def run():
         training.step(optimizer, network, x, y, regularizer, Recipe())
+        if x.is_cuda:
+            torch.cuda.synchronize()
 
     return run
 
@@ -59,7 +62,5 @@ def seconds(functions, rounds, processor=False):
         for name in names[first:] + names[:first]:
             start = clock()
             functions[name]()
-            if torch.cuda.is_initialized():  # a GPU answers before it has finished
-                torch.cuda.synchronize()
             found[name].append(clock() - start)
     return {name: np.array(times[1:]) for name, times in found.items()}
