@@ -34,8 +34,8 @@ def bundle(folder, preset="gpu", only=()):
     Args:
         folder: where to; an earlier bundle in it is replaced.
         preset: how large.
-        only: names of experiments and benchmarks, in the order to run them; all that
-            have the preset, in the order of value, if there are none.
+        only: names of experiments, and of benchmarks with `bench-` before them, in the
+            order to run them; without any, all are taken, in the order of value.
 
     Returns:
         The list: records without what a run adds, but with `minutes`, an estimate.
@@ -43,7 +43,8 @@ def bundle(folder, preset="gpu", only=()):
     Raises:
         ValueError: a name is unknown, or the data are larger than `LIMIT`.
     """
-    known = [*_benchmarks(), *EXPERIMENTS]
+    benchmarks = {f"bench-{name}": name for name in _benchmarks()}
+    known = [*benchmarks, *EXPERIMENTS]
     for name in only:
         one_of("experiment or benchmark", name, known)
     parts, sets = [], {}  # a part: what belongs together; a set: AnnData, columns
@@ -54,8 +55,9 @@ def bundle(folder, preset="gpu", only=()):
                 if runs and adata is not None:
                     group = EXPERIMENTS[name].datasets[dataset]
                     sets.setdefault(dataset, (adata, set()))[1].add(group)
-        elif preset == "gpu" and not _measured(name):
-            parts.append([{"benchmark": name, "minutes": _benchmarks()[name]}])
+        elif preset == "gpu" and not _measured(benchmarks[name]):
+            minutes = _benchmarks()[benchmarks[name]]
+            parts.append([{"benchmark": benchmarks[name], "minutes": minutes}])
     if not only:
         parts.sort(key=_value)
     due = [item for part in parts for item in part]

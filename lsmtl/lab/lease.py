@@ -219,7 +219,9 @@ def _report(why, file, new, waiting, failed):
     if failed:
         print(f"{failed} failed and stay due")
     parts = collections.Counter(
-        item.get("benchmark") or f"{item['experiment']}, {item['dataset']}"
+        _name(item)
+        if "benchmark" in item
+        else f"{item['experiment']}, {item['dataset']}"
         for item in waiting
     )
     for name, count in parts.items():
