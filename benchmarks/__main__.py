@@ -30,6 +30,7 @@ def main(names):
 def measured(name):
     """Yields the records of a benchmark, one by one as they are measured."""
     module = MODULES[one_of("benchmark", name, MODULES)]
+    records.forget_peak()
     start = time.perf_counter()
     for found in module.measure():
         device = found.pop("device")
@@ -41,6 +42,7 @@ def measured(name):
             "wall_s": round(time.perf_counter() - start, 3),
         }
         yield record | found | records.provenance(device)
+        records.forget_peak()
         start = time.perf_counter()
 
 

@@ -393,22 +393,22 @@ def test_what_is_due_stands_in_the_order_of_value(toy, folder, monkeypatch):
         monkeypatch.setitem(EXPERIMENTS, name, changed)
 
     another("longer", next(iter(toy.datasets)), 6)
-    another("full", "simulated", 2, minutes=8)
+    another("lasso", "simulated", 2, minutes=8)  # a benchmark has the same name
     for name in list(EXPERIMENTS):
-        if name not in ("toy", "longer", "full"):
+        if name not in ("toy", "longer", "lasso"):
             monkeypatch.delitem(EXPERIMENTS, name)
     due = gpu.bundle(folder / "bundle")
     named = [item.get("benchmark") or item["experiment"] for item in due]
     count = len(gpu._benchmarks())
     assert set(named[:count]) == set(gpu._benchmarks()) >= {"lasso", "step"}
-    assert named[count:] == ["full"] * 2 + ["toy"] * 4 + ["longer"] * 6
+    assert named[count:] == ["lasso"] * 2 + ["toy"] * 4 + ["longer"] * 6
     assert [item["seed"] for item in due[-6:]] == [0, 1, 2, 3, 4, 5]
     assert [item["minutes"] for item in due[count : count + 2]] == [8, 8]
 
-    due = gpu.bundle(folder / "bundle", only=["longer", "lasso"])
-    assert due[-1]["benchmark"] == "lasso"
+    due = gpu.bundle(folder / "bundle", only=["longer", "bench-lasso"])
+    assert due[-1]["benchmark"] == "lasso"  # not the experiment
     assert [item["experiment"] for item in due[:-1]] == ["longer"] * 6
-    with pytest.raises(ValueError, match=r"lasso.*toy.*'fast'"):
+    with pytest.raises(ValueError, match=r"bench-lasso.*toy.*'fast'"):
         gpu.bundle(folder / "bundle", only=["fast"])
 
 
@@ -434,6 +434,15 @@ def test_simulated_data_do_not_travel(toy, folder, monkeypatch):
     assert [p.name for p in (folder / "bundle").iterdir()] == [lease.LIST]
     assert lease.run(folder / "bundle", folder, 1) == 0
     assert gpu.merge([folder / lease.RECORDS]) == 4
+
+
+def test_a_set_whose_files_are_missing_is_left_out(toy, folder, monkeypatch, capsys):
+    def gone(name):
+        raise FileNotFoundError("`make data` gets them")
+
+    monkeypatch.setattr(data, "load", gone)
+    assert gpu.bundle(folder / "bundle", "ci", ["toy"]) == []
+    assert "toy.h5ad: left out: `make data` gets them" in capsys.readouterr().err
 
 
 # --- Merging --------------------------------------------------------------------
@@ -514,7 +523,7 @@ def test_benchmarks_travel_and_replace_what_was_measured(folder, monkeypatch):
     monkeypatch.setattr(lasso, "TIMED", 6)
     sizes = {"landmarks": 20, "targets": 120, "hidden": [8], "batch": 10}
     monkeypatch.setattr(step_benchmark, "SIZES", sizes)
-    due = gpu.bundle(folder / "bundle", only=["step", "lasso"])
+    due = gpu.bundle(folder / "bundle", only=["bench-step", "bench-lasso"])
     assert [item["benchmark"] for item in due] == ["step", "lasso"]
     edit(folder / "bundle", lambda c: c.update(preset="ci"))
     assert lease.run(folder / "bundle", folder, 5) == 0
@@ -524,12 +533,14 @@ def test_benchmarks_travel_and_replace_what_was_measured(folder, monkeypatch):
     assert gpu.merge([file]) == gpu.merge([file]) == len(records.read("bench")) == 10
     assert lease.run(folder / "bundle", folder, 5) == 0
     assert file.read_text().splitlines() == lines
-    assert len(gpu.bundle(folder / "bundle", only=["lasso"])) == 1  # on a GPU: due
+    assert (
+        len(gpu.bundle(folder / "bundle", only=["bench-lasso"])) == 1
+    )  # on a GPU: due
     for line in lines:
         record = json.loads(line)
         record["configuration"]["device"] = "cuda"
         records.write(record | {"preset": "gpu", "peak_gpu_memory_mb": 100})
-    assert gpu.bundle(folder / "bundle", only=["lasso", "step"]) == []
+    assert gpu.bundle(folder / "bundle", only=["bench-lasso", "bench-step"]) == []
 
 
 # --- The commands ---------------------------------------------------------------

@@ -160,8 +160,7 @@ def make(experiment, record, adata):
         The complete record.
     """
     device = "cuda" if record["preset"] == "gpu" else "cpu"
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
+    records.forget_peak()
     start = time.perf_counter()
     run = Run(record["method"], record["configuration"], record["seed"])
     with torch.random.fork_rng():  # runs seed it; the chapter's own draws go on

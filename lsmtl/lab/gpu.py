@@ -20,7 +20,7 @@ from lsmtl.lab.chapters import EXPERIMENTS
 from lsmtl.lab.experiments import planned
 
 LIMIT = 56.0  # MB of data: the repository travels with them
-UNKNOWN = 0.5  # minutes, the estimate for a run of which nothing is known
+UNKNOWN = 0.1  # minutes, the estimate for a run of which nothing is known
 
 
 def bundle(folder, preset="gpu", only=()):
@@ -34,8 +34,8 @@ def bundle(folder, preset="gpu", only=()):
     Args:
         folder: where to; an earlier bundle in it is replaced.
         preset: how large.
-        only: names of experiments and benchmarks, in the order to run them; all that
-            have the preset, in the order of value, if there are none.
+        only: names of experiments, and of benchmarks with `bench-` before them, in the
+            order to run them; without any, all are taken, in the order of value.
 
     Returns:
         The list: records without what a run adds, but with `minutes`, an estimate.
@@ -43,23 +43,33 @@ def bundle(folder, preset="gpu", only=()):
     Raises:
         ValueError: a name is unknown, or the data are larger than `LIMIT`.
     """
-    known = [*_benchmarks(), *EXPERIMENTS]
+    benchmarks = {f"bench-{name}": name for name in _benchmarks()}
+    known = [*benchmarks, *EXPERIMENTS]
     for name in only:
         one_of("experiment or benchmark", name, known)
-    parts, sets = [], {}  # a part: what belongs together
+    parts, sets = [], {}  # a part: what belongs together; a set: AnnData, columns
     for name in only or known:
         if name in EXPERIMENTS:
             for dataset, adata, runs in _due(EXPERIMENTS[name], preset):
                 parts.append(runs)
-                group = EXPERIMENTS[name].datasets[dataset]
-                if adata is not None and runs:
+                if runs and adata is not None:
+                    group = EXPERIMENTS[name].datasets[dataset]
                     sets.setdefault(dataset, (adata, set()))[1].add(group)
-        elif preset == "gpu" and not _measured(name):
-            parts.append([{"benchmark": name, "minutes": _benchmarks()[name]}])
+        elif preset == "gpu" and not _measured(benchmarks[name]):
+            minutes = _benchmarks()[benchmarks[name]]
+            parts.append([{"benchmark": benchmarks[name], "minutes": minutes}])
     if not only:
         parts.sort(key=_value)
     due = [item for part in parts for item in part]
-    folder = Path(folder)
+    content = {"preset": preset, "data": _saved(Path(folder), sets), "due": due}
+    (Path(folder) / lease.LIST).write_text(json.dumps(content, indent=1), "utf-8")
+    minutes = sum(item["minutes"] for item in due)
+    print(f"{len(due)} runs due, estimated at {minutes:.0f} minutes")
+    return due
+
+
+def _saved(folder, sets):
+    """Write the sets, in the place of earlier ones; their files and hashes."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in [*folder.glob("*.npz"), folder / lease.LIST]:
         old.unlink(missing_ok=True)
@@ -74,13 +84,9 @@ def bundle(folder, preset="gpu", only=()):
     if sum(sizes.values()) > LIMIT:
         listed = ", ".join(f"{dataset} {mb:.1f}" for dataset, mb in sizes.items())
         raise ValueError(f"a bundle holds at most {LIMIT:g} MB; in MB: {listed}")
-    content = {"preset": preset, "data": files, "due": due}
-    (folder / lease.LIST).write_text(json.dumps(content, indent=1), "utf-8")
-    minutes = sum(item["minutes"] for item in due)
     named = ", ".join(files) or "no data"
     print(f"{folder}: {named}, {sum(sizes.values()):.1f} MB")
-    print(f"{len(due)} runs due, estimated at {minutes:.0f} minutes")
-    return due
+    return files
 
 
 def _benchmarks():
@@ -120,10 +126,12 @@ def _due(experiment, preset):
 def _value(part):
     """By what parts are sorted."""
     first = part[0] if part else {}
-    rank = (
-        0 if "benchmark" in first else 1 if first.get("dataset") == "simulated" else 2
+    simulated = first.get("dataset") == "simulated"
+    return (
+        "benchmark" not in first,
+        not simulated,
+        sum(item["minutes"] for item in part),
     )
-    return rank, sum(item["minutes"] for item in part)
 
 
 def merge(files):

@@ -198,7 +198,7 @@ def _made(item, sets):
         record = {k: v for k, v in item.items() if k != "minutes"}
         experiment = EXPERIMENTS[item["experiment"]]
         made = [make(experiment, record, sets[item["dataset"]])]
-    lines = [json.dumps(record, sort_keys=True, allow_nan=False) for record in made]
+    lines = [json.dumps(record, sort_keys=True) for record in made]
     for line in lines:
         records.parse(line)
     return lines
@@ -219,7 +219,9 @@ def _report(why, file, new, waiting, failed):
     if failed:
         print(f"{failed} failed and stay due")
     parts = collections.Counter(
-        item.get("benchmark") or f"{item['experiment']}, {item['dataset']}"
+        _name(item)
+        if "benchmark" in item
+        else f"{item['experiment']}, {item['dataset']}"
         for item in waiting
     )
     for name, count in parts.items():

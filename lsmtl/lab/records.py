@@ -98,6 +98,12 @@ def _no_number(constant):
     raise ValueError(f"{constant} is no number that a record can hold")
 
 
+def forget_peak():
+    """Let the GPU memory that `provenance` reports count from here."""
+    if torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
+
+
 def provenance(device):
     """Where, when and with what a run was made."""
     gpu = device == "cuda"
