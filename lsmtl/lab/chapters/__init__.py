@@ -5,6 +5,7 @@
 
 from lsmtl.lab.chapters import (
     base_networks,
+    compendium,
     cost,
     engine,
     linear_models,
@@ -25,6 +26,7 @@ _MODULES = (  # as the book has them
     masked_low_rank,
     rival_regularizers,
     unlabelled_profiles,
+    compendium,
     engine,
     cost,
 )
