@@ -148,16 +148,16 @@ EXPERIMENT = Experiment(
     datasets={"simulated": None},
     sizes={
         "ci": {
-            "default": SMALL | {"hidden": [100, 100], "targets": 2000},
+            "default": SMALL | {"hidden": [100, 100], "targets": 1000},
             "sweeps": _sweeps(
                 widths=[100, 400],
-                tasks=[500, 2000],
+                tasks=[300, 1000],
                 ranks=[300],
                 batches=[10, 100, 300],
-                profiles=[200, 400],
+                profiles=[100, 300],
                 schemes=["fp32", "unfused"],
             ),
-            "most_for_V": 2000,
+            "most_for_V": 1000,
             "memory": ["rank"],
             "rounds": 2,
         },
@@ -204,7 +204,7 @@ EXPERIMENT = Experiment(
                 ),
                 ("methods", "hidden", [[9000, 9000]], ALL),
             ],
-            "most_for_V": 20000,
+            "most_for_V": 10000,
             "memory": [],  # on a GPU it is measured in every run
             "rounds": 5,
         },
