@@ -1,5 +1,8 @@
 """The cost formulas against what a step really does, counted and measured."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -102,6 +105,42 @@ def test_peak_is_what_tracing_finds(method, hidden, targets, batch, rank):
 def test_tracing_leaves_no_memory_behind_and_repeats():
     found = {tracing.traced_peak(lambda: tracing.build("V", (50,), 90)) for _ in "abc"}
     assert len(found) == 1
+
+
+PROFILED = """
+import sys, torch
+from torch.profiler import ProfilerActivity, profile
+from lsmtl.lab import tracing
+
+with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+    network, penalty = tracing.build(sys.argv[1], (60, 60), 200, rank=20)
+    x, y = torch.randn(50, network.landmarks), torch.randn(50, 200)
+    run = tracing.make_step(network, penalty, x, y)
+    for _ in range(3):
+        run()
+now, peak = 0, 0
+events = profiled.profiler.kineto_results.events()
+for event in sorted(events, key=lambda event: event.start_ns()):
+    if event.name() == "[memory]":
+        now += event.nbytes()
+        peak = max(peak, now)
+print(peak)
+"""
+
+
+@pytest.mark.parametrize("method", ["Deep-GO-MTL", "Deep-AMTFL", "Deep-LSMTL"])
+def test_traced_peak_is_that_of_a_real_step_or_a_little_more(method):
+    """PyTorch's profiler sees every block that its allocator gives and takes back."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROFILED, method], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    found = int(done.stdout.split()[-1])
+    sizes = method, (60, 60), 200
+    traced = tracing.traced_peak(lambda: tracing.build(*sizes, rank=20), 50)
+    head = 4 * (cost.LANDMARKS + 120) * 200
+    more = 0 if method == "Deep-LSMTL" else 2 * head
+    assert found - 100 <= traced <= found + more + 100
 
 
 @pytest.mark.skipif(not tracing.STATUS.exists(), reason="asks Linux")

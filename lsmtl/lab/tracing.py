@@ -97,6 +97,9 @@ def traced_peak(make, batch=100, scheme="fp32"):
     The second step is followed operation by operation on tensors without content:
     each result's storage counts from when it is made until nothing refers to it. What
     libraries take inside an operation, and what an allocator rounds up, is left out.
+    For DenseNet, V and G that is to the byte what PyTorch's profiler says of real
+    steps. Where a penalty gives a weight a second gradient, PyTorch adds it in place,
+    yet not while it is traced: then this is up to two copies of that weight too many.
 
     Args:
         make: a function that gives a network and a penalty, as `make_step` takes them.

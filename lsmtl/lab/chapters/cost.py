@@ -1,15 +1,17 @@
 """What it costs: time and memory of a step, measured beside the formulas."""
 
+import math
+
 import numpy as np
 import torch
 
 from lsmtl.lab import tracing
 from lsmtl.lab.cost import EXTRA
+from lsmtl.lab.exercises import Wrong, expect, numbers
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.timing import seconds
 
 REPEATS = 5  # steps in a row for one reading of the clock, on a GPU
-MEMORY = ("width", "methods")  # sweeps whose memory is measured on a CPU, too
 
 
 def _runs(sizes, landmarks):
@@ -19,7 +21,8 @@ def _runs(sizes, landmarks):
                 if method == "V" and name == "targets" and value > sizes["most_for_V"]:
                     continue
                 changed = {name: value, "sweep": sweep, "rounds": sizes["rounds"]}
-                yield Run(method, sizes["default"] | changed, 0)
+                asked = {"memory": sweep in sizes["memory"]}
+                yield Run(method, sizes["default"] | changed | asked, 0)
 
 
 def _measure(adata, run, device):
@@ -34,7 +37,7 @@ def _measure(adata, run, device):
     }
     if device == "cuda":
         found["held_bytes"] = _held_on_gpu(make, c)
-    elif c["sweep"] in MEMORY and tracing.STATUS.exists():
+    elif c["memory"] and tracing.STATUS.exists():
         found["held_bytes"] = tracing.grown(
             run.method, hidden, T, K, c["batch"], c["scheme"]
         )
@@ -125,10 +128,10 @@ PAIR = ["DenseNet", "Deep-LSMTL"]
 TRIO = ["DenseNet", "V", "Deep-LSMTL"]
 
 
-def _sweeps(widths, tasks, ranks, batches, profiles, schemes, layers=2, pair=PAIR):
+def _sweeps(widths, tasks, ranks, batches, profiles, schemes, layers=2):
     """(name, what changes, its values, the methods) of each sweep."""
     return [
-        ("width", "hidden", [[units] * layers for units in widths], pair),
+        ("width", "hidden", [[units] * layers for units in widths], PAIR),
         ("tasks", "targets", tasks, TRIO),
         ("rank", "rank", ranks, ["Deep-LSMTL"]),
         ("batch", "batch", batches, ["DenseNet"]),
@@ -145,17 +148,17 @@ EXPERIMENT = Experiment(
     datasets={"simulated": None},
     sizes={
         "ci": {
-            "default": SMALL | {"hidden": [100, 100], "targets": 2000},
+            "default": SMALL | {"hidden": [100, 100], "targets": 1000},
             "sweeps": _sweeps(
-                widths=[200, 600],
-                tasks=[500, 2000],
-                ranks=[100, 400],
+                widths=[100, 400],
+                tasks=[300, 1000],
+                ranks=[300],
                 batches=[10, 100, 300],
-                profiles=[200, 400],
+                profiles=[100, 300],
                 schemes=["fp32", "unfused"],
-                pair=PAIR[1:],
             ),
-            "most_for_V": 2000,
+            "most_for_V": 1000,
+            "memory": ["rank"],
             "rounds": 2,
         },
         "laptop": {
@@ -178,6 +181,7 @@ EXPERIMENT = Experiment(
                 ("methods", "hidden", [[500, 500]], ALL),
             ],
             "most_for_V": 9520,
+            "memory": ["width", "tasks", "rank", "batch", "methods"],
             "rounds": 5,
         },
         "gpu": {
@@ -200,7 +204,8 @@ EXPERIMENT = Experiment(
                 ),
                 ("methods", "hidden", [[9000, 9000]], ALL),
             ],
-            "most_for_V": 20000,
+            "most_for_V": 10000,
+            "memory": [],  # on a GPU it is measured in every run
             "rounds": 5,
         },
     },
@@ -208,4 +213,97 @@ EXPERIMENT = Experiment(
     measure=_measure,
 )
 
-CHECKERS = ()
+
+def _held(ask):
+    for P, moments in ((1000, 5), (300, 2), (50, 0)):
+        expect(
+            ask(P, moments, False),
+            P * (8 + 4 * moments),
+            [
+                (P * (4 + 4 * moments), "The weight and the moments: one is missing."),
+                (P * 4 * moments, "Those are the moments only."),
+                (P * 8, "The optimiser's moments are missing."),
+                (P * (2 + moments), "Those are numbers; each has 4 bytes."),
+                (P * 16, "That is Adam; `moments` says how many there are."),
+            ],
+            f"Wrong for {moments} moments in FP32.",
+        )
+        expect(
+            ask(P, moments, True),
+            P * (8 + 4 * moments),
+            [
+                (P * (4 + 4 * moments), "In BF16 an FP32 original is kept besides."),
+                (
+                    P * (8 + 2 * moments),
+                    "The moments stay in FP32, also where weights are BF16.",
+                ),
+                (P * (4 + 2 * moments), "Moments and original stay in FP32."),
+                (P * (6 + 4 * moments), "The gradient in BF16 is missing."),
+            ],
+            f"Right in FP32; wrong for {moments} moments in BF16.",
+        )
+
+
+def _most_tasks(ask):
+    for room, K in ((1.1e9, 1000), (12 * 2**30, 500)):
+        v, g = int((room / 20) ** 0.5), int(room / (32 * K))
+        bare, half = int((room / 16) ** 0.5), int(room / (16 * K))
+        exact = np.array([(room / 20) ** 0.5, room / (32 * K)])
+        got = numbers(ask(room, K), (2,))
+        if not np.allclose(got, np.round(got)) and np.allclose(got, exact):
+            raise Wrong("A part of a task is no task: whole numbers are asked for.")
+        expect(
+            got,
+            [v, g],
+            [
+                ([bare, g], "V's second matrix, 4 bytes an entry, is missing."),
+                ([v, half], "G has two matrices, T × K and K × T."),
+                ([bare, half], "G has two matrices, and V needs a second one."),
+                ([g, v], "V comes first, then G."),
+                ([int(room / 20), g], "V has T² entries, not T."),
+            ],
+            "Not the most tasks: write down the bytes that T tasks need, then solve.",
+        )
+
+
+def _epoch_seconds(ask):
+    cases = (  # bound by memory; by arithmetic; each in a phase; a last short batch
+        (1000, 100, 10**6, 1e9, 1e15),
+        (1000, 100, 10**6, 1e15, 1e11),
+        (1000, 100, 10**6, 1e10, 2e11),
+        (1050, 100, 10**6, 1e10, 2e11),
+    )
+    for N, B, P, bandwidth, peak in cases:
+        moved, done = np.array([4, 8, 28]) / bandwidth, np.array([2, 4, 0]) * B / peak
+        step = P * np.maximum(moved, done).sum()
+        steps = N // B
+        expect(
+            ask(N, B, P, bandwidth, peak),
+            steps * step,
+            [
+                (
+                    steps * P * max(moved.sum(), done.sum()),
+                    "The phases run one after the other: the slower of the two counts "
+                    "in each.",
+                ),
+                (step, "That is one step; an epoch has N / B."),
+                (N / B * step, "The last, shorter batch is dropped."),
+                (math.ceil(N / B) * step, "The last, shorter batch is dropped."),
+                (N * step, "A step is taken for a batch, not for a profile."),
+                (steps * P * moved.sum(), "Arithmetic takes time, too."),
+                (steps * P * done.sum(), "Memory takes time, too."),
+                (
+                    steps * P * (moved + done).sum(),
+                    "Within a phase bytes and operations overlap: not their sum.",
+                ),
+                (
+                    steps * P * np.maximum(moved, done / B).sum(),
+                    "The operations grow with the batch.",
+                ),
+            ],
+            "Not the least time: for each phase the larger of bytes / bandwidth and "
+            "operations / peak.",
+        )
+
+
+CHECKERS = (_held, _most_tasks, _epoch_seconds)  # in the order of the exercises
