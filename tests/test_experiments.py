@@ -198,8 +198,8 @@ def test_runs_of_the_book_are_distinct_and_can_be_recorded(name):
         sizes = experiment.size(preset, chosen)
         runs = list(experiment.runs(sizes, landmarks=191))
         lines = [json.dumps([r.method, r.configuration, r.seed]) for r in runs]
-        assert len(set(lines)) == len(lines) > 1
-        assert len({run.seed for run in runs}) == sizes["seeds"]
+        assert len(set(lines)) == len(lines) > 0
+        assert len({run.seed for run in runs}) == sizes.get("seeds", 1)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
