@@ -1,5 +1,6 @@
 """What it costs: time and memory of a step, measured beside the formulas."""
 
+import itertools
 import math
 
 import numpy as np
@@ -16,13 +17,16 @@ REPEATS = 5  # steps in a row for one reading of the clock, on a GPU
 
 def _runs(sizes, landmarks):
     for sweep, name, values, methods in sizes["sweeps"]:
-        for value in values:
-            for method in methods:
-                if method == "V" and name == "targets" and value > sizes["most_for_V"]:
-                    continue
-                changed = {name: value, "sweep": sweep, "rounds": sizes["rounds"]}
-                asked = {"memory": sweep in sizes["memory"]}
-                yield Run(method, sizes["default"] | changed | asked, 0)
+        more = {
+            "sweep": sweep,
+            "rounds": sizes["rounds"],
+            "memory": sweep in sizes["memory"],
+        }
+        for value, method in itertools.product(values, methods):
+            if method == "V" and name == "targets" and value > sizes["most_for_V"]:
+                continue
+            for seed in range(sizes["seeds"]):
+                yield Run(method, sizes["default"] | {name: value} | more, seed)
 
 
 def _measure(adata, run, device):
@@ -160,6 +164,7 @@ EXPERIMENT = Experiment(
             "most_for_V": 1000,
             "memory": ["rank"],
             "rounds": 2,
+            "seeds": 1,
         },
         "laptop": {
             "default": {
@@ -183,6 +188,7 @@ EXPERIMENT = Experiment(
             "most_for_V": 9520,
             "memory": ["width", "tasks", "rank", "batch", "methods"],
             "rounds": 5,
+            "seeds": 1,
         },
         "gpu": {
             "default": {
@@ -207,6 +213,7 @@ EXPERIMENT = Experiment(
             "most_for_V": 10000,
             "memory": [],  # on a GPU it is measured in every run
             "rounds": 5,
+            "seeds": 1,
         },
     },
     runs=_runs,
