@@ -34,8 +34,11 @@ class Progress:
         self.epoch += 1
         self.history.append(row)
         if row[-1] < self.best:
-            state = network.state_dict()
-            self.best, self.best_state = row[-1], {k: state[k].clone() for k in state}
+            self.best, state = row[-1], network.state_dict()
+            if self.best_state is None:
+                self.best_state = {k: torch.empty_like(v) for k, v in state.items()}
+            for name, values in state.items():
+                self.best_state[name].copy_(values)
 
 
 class Checkpoint:
@@ -71,7 +74,10 @@ class Checkpoint:
             "regularizer": _described(self.objective.regularizer),
             "profiles": _some_rows(profiles),
             "processes": self.run.world_size,
+            "device": self.run.device.type,
         } | settings
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path is None or not self.path.exists():
             return
         try:
@@ -84,8 +90,8 @@ class Checkpoint:
         for name, value in self.settings.items():
             if found.get(name) != value:
                 raise ValueError(
-                    f"{self.path} is of another training: its {name} was "
-                    f"{found.get(name)!r}, here it is {value!r}"
+                    f"{self.path} is of another training: its {name} differs, from "
+                    f"{found.get(name)!r} there to {value!r} here"
                 )
         vars(self.progress).update(kept["progress"])
         self.objective.load_state_dict(kept["objective"])
@@ -117,16 +123,20 @@ class Checkpoint:
             "objective": self.objective.state_dict(),
             "optimizer": self.optimizer.state_dict()["state"],
             "generators": [generator.get_state() for generator in self.generators],
-            "random": self.run.all_gather(torch.get_rng_state()).cpu(),
+            "random": self._of_all(torch.get_rng_state()),
         }
         if self.run.device.type == "cuda":
             state = torch.cuda.get_rng_state(self.run.device)
-            kept["cuda"] = self.run.all_gather(state).cpu()
+            kept["cuda"] = self._of_all(state)
         if self.run.global_rank == 0:
             part = self.path.with_name(self.path.name + ".part")
             torch.save(kept, part)
             os.replace(part, self.path)
         self.run.barrier()
+
+    def _of_all(self, state):
+        """A random state, a row a process."""
+        return self.run.all_gather(state).cpu().view(self.run.world_size, -1)
 
 
 def _described(module):
@@ -138,8 +148,8 @@ def _described(module):
         for name, value in vars(module).items()
         if isinstance(value, int | float | str) and name != "training"
     }
-    shapes = [tuple(p.shape) for p in module.parameters()]
-    return f"{type(module).__name__} {settings} {shapes}"
+    layers = " ".join(str(module).split())
+    return f"{layers} {settings}"
 
 
 def _some_rows(profiles):

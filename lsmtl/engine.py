@@ -49,19 +49,20 @@ class Single:
         """Wait until all processes are here."""
 
 
-def launch(device, recipe, network):
+def launch(device, objective, graph=False):
     """The `Single` or `Fabric` to train on.
 
     Args:
         device: None is where the network is; else a name such as `"cuda"` or
             `"cpu"`, or a `lightning.fabric.Fabric`, which also decides precision and
             number of processes.
-        recipe: a `Recipe`; its precision counts here.
-        network: what is going to be trained.
+        objective: what is minimised, an `Objective`.
+        graph: whether its steps are to be recorded as a CUDA graph.
 
     Raises:
         ValueError: there is no such device here, or it can't do what the recipe asks.
     """
+    recipe = objective.recipe
     if hasattr(device, "setup_module"):
         run = device
         if recipe.precision != "fp32":
@@ -71,9 +72,17 @@ def launch(device, recipe, network):
             )
         run.launch()
     else:
-        run = _launch(_device(device, network), recipe.precision)
+        run = _launch(_device(device, objective.network), recipe.precision)
+    if graph:
+        if run.device.type != "cuda":
+            raise ValueError(f"graph=True is for a GPU, this trains on {run.device}")
+        one_of("moments, with graph=True,", recipe.moments, ("fp32",))
+        one_of("processes, with graph=True,", run.world_size, (1,))
     if run.world_size > 1:
-        one_of("reduction, with several processes,", recipe.reduction, MEANS)
+        penalty = getattr(objective.regularizer, "reduction", "mean")
+        for reduction in (recipe.reduction, penalty):
+            one_of("reduction, with several processes,", reduction, MEANS)
+        one_of("moments, with several processes,", recipe.moments, ("fp32",))
         if recipe.batch_size % run.world_size or recipe.batch_size < 2 * run.world_size:
             raise ValueError(
                 f"batch_size {recipe.batch_size} can't be shared by {run.world_size} "
@@ -130,10 +139,12 @@ def settings(device, precision):
 
     Args:
         device: a `torch.device`.
-        precision: a `Recipe`'s.
+        precision: a `Recipe`'s; None leaves that as it is.
     """
     before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    if precision is not None:
+        high = precision == "tf32"
+        torch.set_float32_matmul_precision("high" if high else "highest")
     gpu = device.type == "cuda"
     try:
         with torch.cuda.device(device) if gpu else contextlib.nullcontext():
@@ -206,28 +217,38 @@ class Graphed:
 
     def __init__(self, step, generators=()):
         self.step, self.generators, self.steps = step, generators, 0
+        self.side = torch.cuda.Stream()
 
     def __call__(self, x, y):
         """Take a step; the tensors it gives hold until the next."""
         self.steps += 1
         if self.steps <= WARM_UP:
-            side, main = torch.cuda.Stream(), torch.cuda.current_stream()
-            side.wait_stream(main)
-            with torch.cuda.stream(side):
+            main = torch.cuda.current_stream()
+            self.side.wait_stream(main)
+            with torch.cuda.stream(self.side):
                 found = self.step(x, y)
-            main.wait_stream(side)
+            main.wait_stream(self.side)
             return found
         if self.steps == WARM_UP + 1:
             self.batch = x.clone(), y.clone()
             self.graph = torch.cuda.CUDAGraph()
             for generator in self.generators:
                 self.graph.register_generator_state(generator)
-            with torch.cuda.graph(self.graph):
+            # what another thread does for the next batch is no part of it
+            with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
                 self.found = self.step(*self.batch)
         for mine, new in zip(self.batch, (x, y), strict=True):
             mine.copy_(new)
         self.graph.replay()
         return self.found
+
+
+def agree(run, network):
+    """Let all processes have the same statistics of batch norm: their mean."""
+    if run.world_size > 1:
+        for values in network.buffers():
+            if values.is_floating_point():
+                values.copy_(run.all_reduce(values.clone()))
 
 
 def agreed(run, value):

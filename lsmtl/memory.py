@@ -20,7 +20,9 @@ def fits(device, module, profiles):
         return True
     data = sum(v.nbytes for v in profiles if v.device.type != "cuda")
     state = STATE * sum(p.numel() for p in module.parameters())
-    return data + state < 0.8 * torch.cuda.mem_get_info(device)[0]
+    free = torch.cuda.mem_get_info(device)[0]
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return data + state < 0.8 * free
 
 
 @contextlib.contextmanager

@@ -65,7 +65,8 @@ def fit(
         train: profiles with `.x` (n, D) and `.y` (n, T), standardised.
         validation: profiles that choose the epoch.
         regularizer: a module from `lsmtl.regularizers`, or None. It gets a random
-            stream of its own, so batches and dropout are the same with and without.
+            stream of its own, so batches and dropout are the same with and without
+            (dropout not with moments in BF16, which are rounded at random).
             Its `start_epoch(network)`, if it has one, is called before each epoch.
         recipe: a `Recipe`; its defaults are the paper's.
         seed: decides batches, dropout and masks. The same seed and the same start
@@ -106,16 +107,12 @@ def fit(
     validation = check_profiles("validation", validation, network)
     if len(train[0]) < 2:
         raise ValueError(f"train has {len(train[0])} profiles; at least 2 are needed")
-    run = engine.launch(device, recipe, network)
-    if graph and run.device.type != "cuda":
-        raise ValueError(f"graph=True is for a GPU, and this trains on {run.device}")
-    if graph and recipe.moments == "bf16":
-        raise ValueError("graph=True needs the recipe's moments in fp32, got bf16")
     objective = Objective(network, regularizer, recipe)
+    run = engine.launch(device, objective, graph)
     limit = math.inf if minutes is None else 60 * finite("minutes", minutes)
     with (
         memory.explained(run.device, objective, train),
-        engine.settings(run.device, recipe.precision),
+        engine.settings(run.device, None if run is device else recipe.precision),
         torch.random.fork_rng([run.device] if run.device.type == "cuda" else []),
         own_random(regularizer, "generator", run.device, seed),
     ):
@@ -166,6 +163,7 @@ def _fit(run, objective, train, validation, seed, graph, checkpoint, limit):
             for x, y in engine.batches(*train, rows, run.device)
         ]
         loss, penalty = run.all_reduce(torch.stack(losses, 1).mean(1)).tolist()
+        engine.agree(run, network)
         score = evaluate(run, network, *validation)
         if not math.isfinite(loss + penalty + score):
             raise ValueError(
@@ -280,13 +278,14 @@ def own_random(module, name, device, seed):
 
 def evaluate(run, network, x, y):
     """The MAE over all genes and profiles, a number; each process takes its share."""
+    n = len(x)
     x, y = (v[run.global_rank :: run.world_size] for v in (x, y))
     error = torch.zeros((), dtype=torch.double, device=run.device)
     for some, measured in zip(x.split(BLOCK), y.split(BLOCK), strict=True):
         if len(some):
             found = mae(predict(network, some), measured.to(run.device)).mean()
-            error += found * (len(some) / len(x))
-    return run.all_reduce(error).item()
+            error += found * (len(some) / n)
+    return run.all_reduce(error).item() * run.world_size
 
 
 def check_profiles(name, profiles, network):

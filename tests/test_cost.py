@@ -1,7 +1,9 @@
 """The cost formulas against what a step really does, counted and measured."""
 
+import copy
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lsmtl import lab
 from lsmtl.lab import cost, timing, tracing
-from lsmtl.networks import MLP, count_weights
+from lsmtl.networks import MLP, DenseNet, count_weights
+from lsmtl.training import Recipe, fit
 
 FULL = (9000,) * 3
 
@@ -37,7 +40,7 @@ def test_operations_are_what_pytorch_counts_on_a_step_of_full_size(method):
     with FakeTensorMode(), FlopCounterMode(display=False) as counter:
         network, penalty = tracing.build(method, FULL)
         x, y = torch.empty(B, network.landmarks), torch.empty(B, network.targets)
-        run = tracing.make_step(network, penalty, x, y)
+        run = timing.step(network, penalty, x, y)
         run()
     expected = cost.operations(cost.count(method, FULL), B)
     # nobody needs the gradient of the landmarks in the first layer's product
@@ -80,7 +83,7 @@ def test_traced_peak_is_what_is_counted_by_hand():
     found = tracing.traced_peak(lambda: (MLP(D, T, ()), None), B)
     held = 4 * P  # weights, the last step's gradients, Adam's two moments
     kept = 3 * B * T  # predictions, errors and their absolute values
-    scalars = 1 + 2  # the loss; Adam's count of steps for weights and biases
+    scalars = 2 + 2  # loss and penalty; Adam's count of steps for weights and biases
     assert found == 4 * (held + kept + scalars + B * (D + T))
 
 
@@ -110,12 +113,12 @@ def test_tracing_leaves_no_memory_behind_and_repeats():
 PROFILED = """
 import sys, torch
 from torch.profiler import ProfilerActivity, profile
-from lsmtl.lab import tracing
+from lsmtl.lab import timing, tracing
 
 with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
     network, penalty = tracing.build(sys.argv[1], (60, 60), 200, rank=20)
     x, y = torch.randn(50, network.landmarks), torch.randn(50, 200)
-    run = tracing.make_step(network, penalty, x, y)
+    run = timing.step(network, penalty, x, y)
     for _ in range(3):
         run()
 now, peak = 0, 0
@@ -170,15 +173,16 @@ def test_unfused_adam_and_autocast_take_more_memory():
 
 def test_the_step_is_that_of_fit():
     x, y = torch.randn(8, 6), torch.randn(8, 9)
-    after = []
-    for step in (tracing.make_step, timing.step):
-        torch.manual_seed(0)
-        network, penalty = tracing.build("Deep-LSMTL", (5,), 9, 6, rank=2)
-        run = step(network, penalty, x, y)
-        run()
-        run()
-        after.append([p.detach().clone() for p in network.parameters()])
-    for a, b in zip(*after, strict=True):
+    torch.manual_seed(0)
+    network = DenseNet(6, 9, (5,), dropout=0.0, batch_norm=False)
+    again, profiles = copy.deepcopy(network), SimpleNamespace(x=x, y=y)
+    run = timing.step(network, None, x, y)
+    run()
+    run()
+    recipe = Recipe(epochs=2, batch_size=8, lr=1e-3, final_lr=1e-3)
+    trained = fit(again, profiles, profiles, recipe=recipe)
+    assert trained.history["validation_mae"].idxmin() == 1
+    for a, b in zip(network.parameters(), again.parameters(), strict=True):
         torch.testing.assert_close(a, b)
 
 
@@ -207,7 +211,7 @@ def test_least_seconds_is_bound_by_memory_or_by_arithmetic():
             lambda: tracing.traced_peak(
                 lambda: (MLP(2, 2, ()), None), 5, "bf16 states"
             ),
-            "scheme must be one of fp32, tf32, unfused, autocast",
+            "scheme must be one of fp32, tf32, autocast, unfused",
         ),
     ],
 )

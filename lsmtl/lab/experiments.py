@@ -49,6 +49,8 @@ class Experiment:
         special: (preset, dataset) → what differs from that for this dataset.
         runs: (sizes, number of landmarks) → the `Run`s.
         measure: (AnnData or None, Run, device) → metrics.
+        minutes: method → about how long its longest run takes on a GPU, if that is
+            more than seconds.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Experiment:
     runs: Callable
     measure: Callable = field(repr=False)
     special: dict = field(default_factory=dict)
+    minutes: dict = field(default_factory=dict)
 
     def size(self, preset, dataset):
         """How large the runs of a preset are on a dataset."""
@@ -209,8 +212,9 @@ def tested(trained, test):
         and its epoch.
     """
     best = trained.history["validation_mae"].idxmin()
-    prediction = predict(trained.network, test.x).cpu()
-    return prediction, scores(prediction, test.y) | {
+    prediction = predict(trained.network, test.x)
+    found = scores(prediction.to(test.y.device), test.y)
+    return prediction.cpu(), found | {
         "validation_mae": trained.history["validation_mae"][best],
         "best_epoch": int(best),
     }

@@ -117,8 +117,9 @@ def _due(experiment, preset):
             print(f"{experiment.name}, {dataset}: left out: {error}", file=sys.stderr)
             continue
         for run in runs:
-            declared = run["configuration"].get("minutes", UNKNOWN)
-            run["minutes"] = longest.get(lease.kind(run), declared)
+            guess = experiment.minutes.get(run["method"], UNKNOWN)
+            guess = longest.get(lease.kind(run), guess)
+            run["minutes"] = max(guess, run["configuration"].get("minutes", 0))
         due = {records.key(run): run for run in runs}
         yield dataset, adata, [run for key, run in due.items() if key not in known]
 

@@ -170,7 +170,9 @@ def kind(item):
     """What runs of about the same length share."""
     if "benchmark" in item:
         return item["benchmark"]
-    return tuple(item[k] for k in ("experiment", "preset", "dataset", "method"))
+    kept = [item[k] for k in ("experiment", "preset", "dataset", "method")]
+    lasting = ("minutes", "epochs", "batch_size")
+    return (*kept, *(item["configuration"].get(k) for k in lasting))
 
 
 def _identity(item):

@@ -5,19 +5,24 @@ import time
 import numpy as np
 import torch
 
-from lsmtl import engine, objective
-from lsmtl.engine import Single
-from lsmtl.recipe import DEFAULT
+from lsmtl import objective
+from lsmtl._checks import one_of
+from lsmtl.engine import Single, settings
+from lsmtl.recipe import Recipe
+
+PRECISION = {"fp32": "fp32", "tf32": "tf32", "autocast": "bf16", "unfused": "fp32"}
 
 
-def step(network, regularizer, x, y, recipe=DEFAULT):
+def step(network, regularizer, x, y, scheme="fp32"):
     """One step of `fit` as a function without arguments, its state kept inside.
 
     Args:
         network: a base network.
-        regularizer: a module from `lsmtl.regularizers`, or None.
+        regularizer: a module from `lsmtl.regularizers`, any function of the same four
+            arguments, or None.
         x, y: a batch, on the device of the network.
-        recipe: a `Recipe`.
+        scheme: `"fp32"`, `"tf32"`, `"autocast"` (BF16 products) or `"unfused"` (FP32,
+            an Adam of many operations); see `lsmtl.lab.cost.traffic`.
 
     >>> import torch
     >>> from lsmtl.networks import MLP
@@ -27,15 +32,18 @@ def step(network, regularizer, x, y, recipe=DEFAULT):
     >>> torch.equal(network.head.weight, before)
     False
     """
-    minimised = objective.Objective(network, regularizer, recipe)
-    optimizer = objective.make_optimizer(network, minimised.children(), recipe)
-    run = Single(x.device, recipe.precision == "bf16")
+    precision = PRECISION[one_of("scheme", scheme, PRECISION)]
+    minimised = objective.Objective(network, regularizer, Recipe(precision=precision))
+    if scheme == "unfused":
+        optimizer = torch.optim.Adam(minimised.parameters(), fused=False)
+    else:
+        modules = minimised.children()
+        optimizer = objective.make_optimizer(network, modules, minimised.recipe)
+    run = Single(x.device, precision == "bf16")
 
     def take():
-        with engine.settings(x.device, recipe.precision):
+        with settings(x.device, precision):
             objective.step(run, optimizer, minimised, x, y)
-        if x.is_cuda:
-            torch.cuda.synchronize()
 
     return take
 
@@ -66,5 +74,7 @@ def seconds(functions, rounds, processor=False):
         for name in names[first:] + names[:first]:
             start = clock()
             functions[name]()
+            if torch.cuda.is_initialized():
+                torch.cuda.synchronize()
             found[name].append(clock() - start)
     return {name: np.array(times[1:]) for name, times in found.items()}

@@ -4,7 +4,6 @@ On tensors without content, where the paper's full size needs neither its memory
 GPU, and as a check in a process of its own, whose growth the system tells.
 """
 
-import contextlib
 import json
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from lsmtl._checks import one_of
+from lsmtl.lab import timing
 from lsmtl.lab.cost import EXTRA, LANDMARKS, TARGETS
 from lsmtl.networks import DenseNet
 from lsmtl.regularizers import AMTFL, AMTL, CNMTL, GOMTL, MaskedLowRank, SelfExpression
@@ -44,53 +44,6 @@ def build(method, hidden, targets=TARGETS, landmarks=LANDMARKS, rank=1000):
     return network, made[method]()
 
 
-def make_step(network, penalty, x, y, scheme="fp32"):
-    """One step of `fit` as a function without arguments, its state kept inside.
-
-    Args:
-        network: a base network.
-        penalty: a module from `lsmtl.regularizers`, any function of the same four
-            arguments, or None.
-        x, y: a batch, on the network's device.
-        scheme: `"fp32"`, `"tf32"`, `"unfused"` or `"autocast"`; see `cost.traffic`.
-    """
-    one_of("scheme", scheme, ("fp32", "tf32", "unfused", "autocast"))
-    parameters = list(network.parameters())
-    if isinstance(penalty, torch.nn.Module):
-        parameters += penalty.parameters()
-    adam = torch.optim.Adam(parameters, fused=scheme != "unfused")
-
-    def run():
-        with products(scheme):
-            with torch.autocast(x.device.type, torch.bfloat16, scheme == "autocast"):
-                loss = _loss(network, penalty, x, y)
-            adam.zero_grad()
-            loss.backward()
-        adam.step()
-
-    return run
-
-
-@contextlib.contextmanager
-def products(scheme):
-    """For a while, products of FP32 matrices are rounded to TF32, or are not."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if scheme == "tf32" else "highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
-def _loss(network, penalty, x, y):
-    features = network.features(x)  # (B, w)
-    predictions = network.head(features)  # (B, T)
-    error = (predictions - y).abs()  # (B, T)
-    if penalty is None:
-        return error.mean()
-    return error.mean() + penalty(network, features, predictions, error.mean(0))
-
-
 def traced_peak(make, batch=100, scheme="fp32"):
     """Bytes of all tensors alive at the worst moment of a training step.
 
@@ -102,9 +55,9 @@ def traced_peak(make, batch=100, scheme="fp32"):
     yet not while it is traced: then this is up to two copies of that weight too many.
 
     Args:
-        make: a function that gives a network and a penalty, as `make_step` takes them.
+        make: a function that gives a network and a penalty, as for `timing.step`.
         batch: B.
-        scheme: see `make_step`.
+        scheme: see `timing.step`.
 
     Returns:
         The weights, gradients and Adam's moments, the batch, what is kept for the
@@ -145,7 +98,7 @@ def grown(method, hidden, targets, rank=1000, batch=100, scheme="fp32"):
 
     A small step comes before them: what libraries load and keep is no part of it.
 
-    Args: as for `cost.count` and `make_step`.
+    Args: as for `cost.count` and `timing.step`.
     """
     given = json.dumps([method, hidden, targets, rank, batch, scheme])
     code = "from lsmtl.lab import tracing; tracing._grow()"
@@ -168,7 +121,7 @@ def _grow():
 def _three_steps(method, hidden, targets, rank, batch, scheme):
     network, penalty = build(method, hidden, targets, rank=rank)
     x, y = torch.randn(batch, LANDMARKS), torch.randn(batch, targets)
-    run = make_step(network, penalty, x, y, scheme)
+    run = timing.step(network, penalty, x, y, scheme)
     for _ in range(3):
         run()
 
@@ -185,7 +138,7 @@ def _step_without_content(make, batch, scheme):
     network, penalty = make()
     x = torch.empty(batch, network.landmarks)
     y = torch.empty(batch, network.targets)
-    return make_step(network, penalty, x, y, scheme)
+    return timing.step(network, penalty, x, y, scheme)
 
 
 class _LiveBytes(TorchDispatchMode):

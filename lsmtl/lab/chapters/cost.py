@@ -6,11 +6,11 @@ import math
 import numpy as np
 import torch
 
-from lsmtl.lab import tracing
+from lsmtl.engine import settings
+from lsmtl.lab import timing, tracing
 from lsmtl.lab.cost import EXTRA
 from lsmtl.lab.exercises import Wrong, expect, numbers
 from lsmtl.lab.experiments import Experiment, Run
-from lsmtl.lab.timing import seconds
 
 REPEATS = 5  # steps in a row for one reading of the clock, on a GPU
 
@@ -61,24 +61,26 @@ def _timed(make, c, device):
         network, penalty = make()
         x = torch.randn(profiles, network.landmarks)
         y = torch.randn(profiles, network.targets)
-    step = tracing.make_step(network, penalty, x[:B], y[:B], c["scheme"])
+    step = timing.step(network, penalty, x[:B], y[:B], c["scheme"])
     size, side = (2**30, 8192) if device == "cuda" else (2**26, 1024)
     a, b = (torch.zeros(size // 4, device=device) for _ in range(2))
     dtype = torch.bfloat16 if c["scheme"] == "autocast" else torch.float32
     square = torch.ones(side, side, device=device, dtype=dtype)
 
     def product():
-        with tracing.products(c["scheme"]):
+        with settings(square.device, timing.PRECISION[c["scheme"]]):
             square @ square
 
     functions = {"step": step, "copy": lambda: a.copy_(b), "product": product}
     if "profiles" in c:
         functions["step"] = _epoch(network, penalty, x, y, B, c["scheme"])
     if device == "cuda":
-        found = seconds({k: _in_a_row(f) for k, f in functions.items()}, c["rounds"])
+        found = timing.seconds(
+            {k: _in_a_row(f) for k, f in functions.items()}, c["rounds"]
+        )
         found = {name: times / REPEATS for name, times in found.items()}
     else:
-        found = seconds(functions, c["rounds"], processor=True)
+        found = timing.seconds(functions, c["rounds"], processor=True)
     torch.set_num_threads(threads)
     return {
         "seconds": float(np.median(found["step"])),
@@ -91,7 +93,6 @@ def _in_a_row(function):
     def run():
         for _ in range(REPEATS):
             function()
-        torch.cuda.synchronize()
 
     return run
 
@@ -99,7 +100,7 @@ def _in_a_row(function):
 def _epoch(network, penalty, x, y, batch, scheme):
     """A function that takes a step on every batch of the shuffled profiles."""
     x_now, y_now = x[:batch].clone(), y[:batch].clone()
-    step = tracing.make_step(network, penalty, x_now, y_now, scheme)
+    step = timing.step(network, penalty, x_now, y_now, scheme)
 
     def run():
         order = torch.randperm(len(x), device=x.device)
@@ -119,7 +120,7 @@ def _held_on_gpu(make, c):
         network, penalty = make()
         x = torch.randn(c["batch"], network.landmarks)
         y = torch.randn(c["batch"], network.targets)
-    run = tracing.make_step(network, penalty, x, y, c["scheme"])
+    run = timing.step(network, penalty, x, y, c["scheme"])
     run()
     torch.cuda.reset_peak_memory_stats()
     run()
