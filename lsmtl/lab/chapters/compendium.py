@@ -69,11 +69,14 @@ def _measure(adata, run, device):
     splits = _splits(*size, run.seed, c.get("together"), device)
     train, validation, test = splits.train, splits.validation, splits.test
     if run.method == "KNN":
-        n = c["scored"]
-        tried = [_neighbours(k, train, validation.x[:n]) for k in NEIGHBOURS]
-        error = [(p - validation.y[:n]).abs().mean().item() for p in tried]
-        k = NEIGHBOURS[np.argmin(error)]
-        return scores(_neighbours(k, train, test.x[:n]), test.y[:n]) | {"k": k}
+        valid_x, valid_y, test_x, test_y = (
+            v[np.linspace(0, len(v) - 1, c["scored"]).astype(int)]
+            for p in (validation, test)
+            for v in (p.x, p.y)
+        )
+        tried = [_neighbours(k, train, valid_x) for k in NEIGHBOURS]
+        k = NEIGHBOURS[np.argmin([(p - valid_y).abs().mean().item() for p in tried])]
+        return scores(_neighbours(k, train, test_x), test_y) | {"k": k}
     if "kept" in c:
         kept = np.linspace(0, size[2] - 1, c["kept"]).astype(int)
         train, validation, test = (
