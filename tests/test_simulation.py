@@ -46,15 +46,6 @@ def test_a_smaller_set_is_the_beginning_of_a_larger_one(samples):
     assert small.var.equals(large.var)
 
 
-def test_a_block_may_be_changed_by_its_reader():
-    want = torch.from_numpy(drawn(10).X).split(4)
-    for got, block in zip(
-        simulate_blocks(10, seed=0, block=4, **SMALL), want, strict=True
-    ):
-        assert torch.equal(got, block)
-        got.fill_(torch.nan)
-
-
 def test_seeds_make_other_worlds_and_other_profiles():
     one, two = drawn(seed=1), drawn(seed=2)
     assert not np.isclose(one.X, two.X).any(axis=0).all()

@@ -198,7 +198,7 @@ def _blocks(made, samples, block):
         count += len(values)
         while count >= block:
             values = torch.cat(held)
-            yield values[:block].clone()
+            yield values[:block]
             held, count = [values[block:]], count - block
     if count:
         yield torch.cat(held)

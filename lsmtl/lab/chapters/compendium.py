@@ -49,9 +49,14 @@ def _runs(sizes, landmarks):
     yield Run("draw", size | {"on": sizes["on"]}, 0)
     yield Run("LSR", size, 0)
     yield Run("KNN", size | {"scored": sizes["scored"]}, 0)
+    some = {"kept": sizes["MLP"]["kept"]}
+    yield Run("LSR", size | some, 0)
     for method in ("MLP", "D-GEX"):
         if method in sizes:
             yield Run(method, size | sizes[method], 0)
+    apart = {"together": "study"}
+    yield Run("LSR", size | some | apart, 0)
+    yield Run("KNN", size | {"scored": sizes["scored"]} | apart, 0)
 
 
 def _measure(adata, run, device):
@@ -61,30 +66,33 @@ def _measure(adata, run, device):
     size = c["samples"], c["landmarks"], c["targets"]
     if run.method == "draw":
         return _drawn(size, run.seed, device)
-    splits = _splits(*size, run.seed, device)
+    splits = _splits(*size, run.seed, c.get("together"), device)
     train, validation, test = splits.train, splits.validation, splits.test
+    if run.method == "KNN":
+        valid_x, valid_y, test_x, test_y = (
+            v[np.linspace(0, len(v) - 1, c["scored"]).astype(int)]
+            for p in (validation, test)
+            for v in (p.x, p.y)
+        )
+        tried = [_neighbours(k, train, valid_x) for k in NEIGHBOURS]
+        k = NEIGHBOURS[np.argmin([(p - valid_y).abs().mean().item() for p in tried])]
+        return scores(_neighbours(k, train, test_x), test_y) | {"k": k}
+    if "kept" in c:
+        kept = np.linspace(0, size[2] - 1, c["kept"]).astype(int)
+        train, validation, test = (
+            Profiles(p.x, p.y[:, kept]) for p in (train, validation, test)
+        )
     if run.method == "LSR":
         return scores(LeastSquares().fit(train.x, train.y).predict(test.x), test.y)
-    if run.method == "KNN":
-        n = c["scored"]
-        tried = [_neighbours(k, train, validation.x[:n]) for k in NEIGHBOURS]
-        error = [(p - validation.y[:n]).abs().mean().item() for p in tried]
-        k = NEIGHBOURS[np.argmin(error)]
-        return scores(_neighbours(k, train, test.x[:n]), test.y[:n]) | {"k": k}
     torch.manual_seed(run.seed)
+    shape = size[1], test.y.shape[1], tuple(c["hidden"])
     if run.method == "D-GEX":
-        network = dgex.DGEX(*size[1:], tuple(c["hidden"]), c["dropout"]).to(device)
+        network = dgex.DGEX(*shape, c["dropout"]).to(device)
         recipe = dgex.recipe(len(c["hidden"]), c["epochs"])
         trained = dgex.fit(network, train, validation, recipe, run.seed)
         return scores(predict(trained.network, test.x), test.y)
-    kept = np.linspace(0, size[2] - 1, c["kept"]).astype(int)
-    train, validation, test = (
-        Profiles(p.x, p.y[:, kept]) for p in (train, validation, test)
-    )
-    network = MLP(
-        *(size[1], c["kept"], tuple(c["hidden"])),
-        **{"dropout": 0.0, "head": "small", "activation": "tanh", "batch_norm": False},
-    ).to(device)
+    options = {"dropout": 0.0, "head": "small", "activation": "tanh"}
+    network = MLP(*shape, **options, batch_norm=False).to(device)
     recipe = Recipe(c["epochs"], c["batch"], c["lr"], 1e-5)
     trained = fit(network, train, validation, recipe=recipe, seed=run.seed)
     return scores(predict(trained.network, test.x), test.y) | {
@@ -172,8 +180,10 @@ def _drawn(size, seed, device):
 
 
 @functools.lru_cache(maxsize=1)
-def _splits(samples, landmarks, targets, seed, device):
-    return simulate_splits(samples, landmarks, targets, seed, device=device)
+def _splits(samples, landmarks, targets, seed, group, device):
+    return simulate_splits(
+        samples, landmarks, targets, seed, group=group, device=device
+    )
 
 
 def _neighbours(k, train, x):
