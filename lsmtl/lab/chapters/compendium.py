@@ -231,6 +231,7 @@ EXPERIMENT = Experiment(
     },
     runs=_runs,
     measure=_measure,
+    minutes={"D-GEX": 7},
 )
 
 
