@@ -6,7 +6,7 @@ them; a platform reads their sum and adds noise:
 
 $$
 \begin{aligned}
-\mathbf{z} &= \boldsymbol{\omega} \odot \textstyle\sum_k \sqrt{s_k}\,
+\mathbf{z} &= \omega \odot \textstyle\sum_k \sqrt{s_k}\,
     \mathbf{e}_k, \quad \omega_p \propto p^{-1} \\
 u_m &= \tanh(\mathbf{z}^\top \mathbf{a}_m + b_m), \quad
 o_g = \tanh(\mathbf{z}^\top \mathbf{w}_g + h_g) \\
