@@ -9,6 +9,7 @@ to a network.
 
 from lsmtl.data.datasets import fingerprint, load, names
 from lsmtl.data.gct import read_gct
+from lsmtl.data.simulation import simulate, simulate_blocks
 from lsmtl.data.splits import Profiles, Splits, leave_one_out, split, transfer
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "load",
     "names",
     "read_gct",
+    "simulate",
+    "simulate_blocks",
     "split",
     "transfer",
 ]
