@@ -5,6 +5,7 @@
 
 from lsmtl.lab.chapters import (
     base_networks,
+    learned_relations,
     linear_models,
     masked_low_rank,
     raw_to_tensors,
@@ -23,6 +24,7 @@ _MODULES = (  # as the book has them
     masked_low_rank,
     rival_regularizers,
     unlabelled_profiles,
+    learned_relations,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
