@@ -81,6 +81,21 @@ def split(adata, seed=0, group=None, fractions=(0.8, 0.1, 0.1)):
     (torch.Size([317, 734]), torch.Size([40, 6372]))
     """
     _check(adata)
+    labels = None if group is None else _column(adata, group)
+    part = partition(adata.n_obs, seed, fractions, labels, f"obs[{group!r}]")
+    return assemble(adata, part)
+
+
+def partition(samples, seed, fractions, labels=None, name="labels"):
+    """Who goes where: (samples,) 0 for training, 1 for validation, 2 for test.
+
+    Args:
+        samples: how many there are.
+        seed: decides it.
+        fractions: shares of the three, of the samples or of the groups.
+        labels: (samples,) groups that stay together, or None.
+        name: of the labels, in errors.
+    """
     natural("seed", seed)
     shares = np.asarray(fractions, dtype=float)
     if shares.shape != (3,) or not (shares > 0).all() or abs(shares.sum() - 1) > 1e-6:
@@ -88,23 +103,24 @@ def split(adata, seed=0, group=None, fractions=(0.8, 0.1, 0.1)):
             "fractions must be three positive shares that add up to 1, got "
             f"{fractions!r}"
         )
-    labels = np.arange(adata.n_obs) if group is None else _column(adata, group)
+    single = labels is None
+    labels = np.arange(samples) if single else labels
     units = np.unique(labels)
     if len(units) < 3:
         raise ValueError(
-            f"obs[{group!r}] has {len(units)} group(s); three sets need at least 3"
+            f"{name} has {len(units)} group(s); three sets need at least 3"
         )
     units = np.random.default_rng(seed).permutation(units)
     held = [max(1, round(share * len(units))) for share in shares[1:]]
-    if len(units) - sum(held) < (2 if group is None else 1):
+    if len(units) - sum(held) < (2 if single else 1):
         raise ValueError(
             f"fractions {fractions!r} of {len(units)} leave too little for training"
         )
     test, validation = units[: held[1]], units[held[1] : sum(held)]
-    part = np.zeros(adata.n_obs, dtype=int)  # 0 training, 1 validation, 2 test
+    part = np.zeros(samples, dtype=int)
     part[np.isin(labels, validation)] = 1
     part[np.isin(labels, test)] = 2
-    return assemble(adata, part)
+    return part
 
 
 def leave_one_out(adata, group, seed=0, validation=0.1, keep=None):
