@@ -1,11 +1,14 @@
 """Does G find the known relations, and which tasks gain from it?"""
 
+import functools
+
 import numpy as np
 import torch
 
 from lsmtl import data
-from lsmtl.data.simulation import simulate
+from lsmtl.data.simulation import simulate_splits
 from lsmtl.data.splits import Profiles
+from lsmtl.data.world import world
 from lsmtl.lab.chapters.rival_regularizers import regularizer
 from lsmtl.lab.experiments import Experiment, Run, scores, tested, thin
 from lsmtl.lab.relations import (
@@ -61,33 +64,38 @@ def _runs(sizes, landmarks):
 def _measure(adata, run, device):
     c = run.configuration
     if adata is None:
-        adata = simulate(seed=run.seed, **c["world"])
+        splits, score = _drawn(run.seed, **c["world"])
     else:
-        adata = thin(adata, c["world"]["targets"])
-    splits = data.split(adata, run.seed, "group")
+        splits = data.split(thin(adata, c["world"]["targets"]), run.seed, "group")
+        score = functools.partial(_regulators, regulated(adata, splits.targets))
     if "noisy" in c:
         return _transfer(splits, run, device)
-    return _relations(splits, run, device, _known(adata, splits.targets, run.seed))
+    return _relations(splits, run, device, score)
 
 
-def _known(adata, targets, seed):
-    """A function from strengths (T, T) to how well they agree with what is known."""
-    if "regulation" in adata.uns:
-        truth = regulated(adata, targets)
+@functools.lru_cache(maxsize=1)  # runs on the same profiles follow each other
+def _drawn(seed, samples, landmarks, targets, modules):
+    """Simulated splits, and a function from strengths (T, T) to their scores."""
+    splits = simulate_splits(
+        samples,
+        landmarks,
+        targets,
+        seed,
+        group="group",
+        split_seed=seed,
+        modules=modules,
+    )
+    truth = world(landmarks, targets, seed, modules=modules)
+    some = np.random.default_rng(seed).permutation(targets)[:SCORED]
+    module, share = (v[landmarks:][some] for v in (truth.module, truth.strength))
+    return splits, lambda R: mates_found(R[np.ix_(some, some)], module, share)
 
-        def score(strength):
-            found = regulators_found(strength, *truth)
-            return {
-                "ap": found["ap_apart"],
-                "chance": found["chance_apart"],
-                "ap_all": found["ap"],
-            }
 
-        return score
-    known, T = adata.uns["relations"], len(targets)
-    some = np.random.default_rng(seed).permutation(T)[:SCORED]
-    truth = [np.asarray(known[name])[some] for name in ("module", "strength")]
-    return lambda strength: mates_found(strength[np.ix_(some, some)], *truth)
+def _regulators(truth, strength):
+    """Scores of pairs in different operons, and of all."""
+    found = regulators_found(strength, *truth)
+    apart = {"ap": found["ap_apart"], "chance": found["chance_apart"]}
+    return apart | {"ap_all": found["ap"]}
 
 
 def _relations(splits, run, device, score):
@@ -186,34 +194,52 @@ def _transfer(splits, run, device):
     }
 
 
-def _scenes(world, unrelated, network):
-    """Where transfer is looked for: linear or deep, hard tasks made or as they are."""
-    linear, deep = network | {"hidden": []}, network
-    scenes = [
-        {"scene": "linear", "world": world, **linear, "noisy": NOISE},
-        {"scene": "deep", "world": world, **deep, "noisy": NOISE},
-        {"scene": "deep, no noise added", "world": world, **deep, "noisy": 0.0},
-    ]
-    if unrelated:
-        alone = world | {"modules": world["targets"]}
-        more = {"scene": "linear, modules of one", "world": alone, **linear}
-        scenes.append(more | {"noisy": NOISE})
-    return scenes
-
-
-def _sizes(world, transfer, unrelated, network, short, **more):
-    return more | {
-        "world": world,
-        "network": network,
-        "scenes": _scenes(transfer, unrelated, network | {"epochs": short}),
-    }
-
-
 RIVALS = {
     "shrunken head": [0.3, 1.0, 3.0],
     "Deep-CNMTL": [0.3, 1.0, 3.0],
     "Deep-AMTL": [1.0, 3.0, 10.0],
     "Deep-LSMTL": [0.03, 0.1, 0.3],
+}
+
+
+def _scenes(world, network):
+    """Where transfer is looked for: linear or deep, hard tasks made or as they are."""
+    linear, deep = network | {"hidden": []}, network
+    yield {"scene": "linear", "world": world, **linear, "noisy": NOISE}
+    yield {"scene": "deep", "world": world, **deep, "noisy": NOISE}
+    yield {"scene": "deep, no noise added", "world": world, **deep, "noisy": 0.0}
+    if "modules" in world:
+        alone = world | {"modules": world["targets"]}
+        scene = {"scene": "linear, no modules", "world": alone, **linear}
+        yield scene | {"noisy": NOISE}
+
+
+def _sizes(world, network, transfer, short, **more):
+    """The sizes of a preset: data and network, and those for the scenes."""
+    return more | {
+        "world": world,
+        "network": network,
+        "scenes": list(_scenes(transfer, network | short)),
+    }
+
+
+def _world(samples, landmarks, targets, modules):
+    return dict(samples=samples, landmarks=landmarks, targets=targets, modules=modules)
+
+
+def _network(hidden, epochs, batch_size):
+    return dict(hidden=hidden, epochs=epochs, batch_size=batch_size)
+
+
+SMALL = {
+    "rank": 12,
+    "strengths": [0.1, 1.0],
+    "ranks": [],
+    "masks": [0.5],
+    "alone": [0.1],
+    "v": [],
+    "rivals": {name: strengths[1:2] for name, strengths in RIVALS.items()},
+    "seeds": 2,
 }
 GRID = {
     "strengths": [0.03, 0.1, 0.3, 1.0, 3.0],
@@ -223,51 +249,60 @@ GRID = {
     "rivals": RIVALS,
     "seeds": 3,
 }
-FEW = {
-    "strengths": [0.1, 1.0],
-    "ranks": [],
-    "masks": [0.5],
-    "alone": [0.1],
-    "v": [],
-    "rivals": {name: strengths[1:2] for name, strengths in RIVALS.items()},
-    "seeds": 2,
-}
-TINY = {"hidden": [40], "epochs": 40, "batch_size": 25}
-NARROW = {"hidden": [200], "epochs": 60, "batch_size": 40}
-LONG = {"hidden": [200], "epochs": 200, "batch_size": 25}
-WIDE = {"hidden": [3000, 3000], "epochs": 50, "batch_size": 100}
-DRAWN = {"samples": 1500, "landmarks": 200, "targets": 500, "modules": 20}
-FEWER = {"samples": 250, "landmarks": 200, "targets": 300, "modules": 12}
-FULL = {"samples": 20_000, "landmarks": 943, "targets": 9520}
+LARGE = GRID | {"strengths": [0.1, 1.0], "masks": [0.5], "alone": [0.1], "seeds": 2}
+SHORT = {"epochs": 60}
 
 EXPERIMENT = Experiment(
     name="learned-relations",
     recipe_version=1,
-    datasets={"simulated": "group", "ecoli": "group"},
+    datasets={"simulated": None, "ecoli": "group"},
     sizes={
-        "ci": FEW
-        | _sizes(
-            {"samples": 250, "landmarks": 40, "targets": 120, "modules": 6},
-            {"samples": 120, "landmarks": 40, "targets": 60, "modules": 6},
-            True,
-            TINY,
-            20,
-            rank=12,
+        "ci": _sizes(
+            _world(250, 40, 120, 6),
+            _network([40], 40, 25),
+            _world(120, 40, 60, 6),
+            {"epochs": 20},
+            **SMALL,
         ),
-        "laptop": GRID
-        | _sizes(DRAWN, FEWER, True, NARROW, 60, rank=50, ranks=[15, 150]),
-        "gpu": GRID
-        | _sizes(FULL, FEWER, True, WIDE, 60, rank=1000, ranks=[300])
-        | {"strengths": [0.1, 1.0], "masks": [0.5], "alone": [0.1], "seeds": 2},
+        "laptop": _sizes(
+            _world(1500, 200, 500, 20),
+            _network([200], 60, 40),
+            _world(250, 200, 300, 12),
+            SHORT,
+            rank=50,
+            ranks=[15, 150],
+            **GRID,
+        ),
+        "gpu": _sizes(
+            _world(20_000, 943, 9520, 190),
+            _network([3000, 3000], 30, 100),
+            _world(1000, 943, 2000, 40),
+            SHORT | {"hidden": [1000]},
+            rank=1000,
+            ranks=[300],
+            **LARGE,
+        ),
     },
     special={
-        ("ci", "ecoli"): _sizes({"targets": 200}, {"targets": 60}, False, TINY, 20),
+        ("ci", "ecoli"): _sizes(
+            {"targets": 200}, _network([40], 40, 25), {"targets": 60}, {"epochs": 20}
+        ),
         ("laptop", "ecoli"): _sizes(
-            {"targets": 1000}, {"targets": 300}, False, LONG, 60
-        )
-        | {"rank": 100, "ranks": [30, 300]},
-        ("gpu", "ecoli"): _sizes({"targets": None}, {"targets": 300}, False, LONG, 60)
-        | {"rank": 390, "ranks": []},
+            {"targets": 1000},
+            _network([200], 200, 25),
+            {"targets": 300},
+            SHORT,
+            rank=100,
+            ranks=[30, 300],
+        ),
+        ("gpu", "ecoli"): _sizes(
+            {"targets": None},
+            _network([1000, 1000], 200, 25),
+            {"targets": None},
+            SHORT,
+            rank=390,
+            ranks=[100],
+        ),
     },
     runs=_runs,
     measure=_measure,
