@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score
 from lsmtl.lab import relations
 from lsmtl.lab.relations import (
     correlation,
+    directions,
     hiding,
     lasso_v,
     mates_found,
@@ -158,11 +159,11 @@ def values(n=40, T=10):
     return torch.from_numpy(mixed(n, T))
 
 
-NAMES = ("jacobian", "path", "hiding", "rows", "columns")
+NAMES = ("jacobian", "along", "path", "hiding", "rows", "columns")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_reading_tells_blocks_apart(name):
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "along"])
+def test_a_reading_is_zero_between_blocks(name):
     block = np.arange(10) < 6
     R = readings(blocks(), values())[name]
     assert not R.diagonal().any()
@@ -181,6 +182,22 @@ def test_no_reading_depends_on_the_scale_of_units_or_the_order_of_tasks(name):
     g.V2.weight.data = (g.V2.weight.data / units)[order]
     after = readings(g, f[:, order])[name]
     np.testing.assert_allclose(after, before[order][:, order], atol=1e-10)
+
+
+def test_directions_span_what_the_predictions_do():
+    f = values(T=4) @ torch.randn(4, 10).double() + 3  # of rank 4 about its mean
+    u = (f - f.mean(0)) / f.std(0)
+    U = directions(f, 4)
+    np.testing.assert_allclose(U.T @ U, np.eye(4), atol=1e-10)
+    np.testing.assert_allclose(u @ U @ U.T, u, atol=1e-8)
+
+
+def test_along_the_data_is_the_jacobian_in_these_directions():
+    g, f = blocks(), values()
+    found, U = readings(g, f), directions(f, 6).numpy()
+    expected = found["jacobian"] @ U @ U.T
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(found["along"], expected, atol=1e-12)
 
 
 def test_hiding_is_what_the_mask_does():

@@ -41,27 +41,38 @@ def lasso_v(f, gamma, tol=TOL, steps=5000):
 
 
 def readings(g, predictions):
-    """Relations read out of G in five ways, by name; each (T, T), zero diagonal.
+    """Relations read out of G in six ways, by name; each (T, T), zero diagonal.
 
     Args:
         g: a `MaskedLowRank`.
         predictions: F(x) (n, T), or measured values.
 
     Returns:
-        dict of NumPy arrays: `jacobian` (`MaskedLowRank.relations`), `path` (V2 V1),
-        `hiding`, and how alike tasks are to G: by their rows of V2 (`rows`), by their
-        columns of V1 (`columns`), both in units of what the bottleneck holds.
+        dict of NumPy arrays: `jacobian` (`MaskedLowRank.relations`), `along` (the same
+        in the K principal directions of the predictions), `path` (V2 V1), `hiding`,
+        and how alike tasks are to G: by their rows of V2 (`rows`), by their columns of
+        V1 (`columns`), both in units of what the bottleneck holds.
     """
     with torch.no_grad():
         z = g.V1(predictions)  # (n, K)
+        R, U = g.relations(predictions), directions(predictions, z.shape[1])
         found = {
-            "jacobian": g.relations(predictions),
+            "jacobian": R,
+            "along": R @ U @ U.T,
             "path": g.V2.weight @ g.V1.weight,
             "hiding": hiding(g, predictions),
             "rows": _alike(g.V2.weight * g.activation(z).std(0)),
             "columns": _alike(g.V1.weight.T / z.std(0)),
         }
         return {name: R.fill_diagonal_(0).cpu().numpy() for name, R in found.items()}
+
+
+def directions(f, K):
+    """The K principal directions of f (n, T), each task in deviations; (T, K)."""
+    f = f - f.mean(0)
+    spread = f.norm(dim=0)
+    f = f / torch.where(spread > 0, spread, 1.0)
+    return torch.linalg.eigh(f.T @ f)[1][:, -K:]
 
 
 @torch.no_grad()

@@ -4,12 +4,14 @@ import functools
 
 import numpy as np
 import torch
+from sklearn.metrics import average_precision_score
 
 from lsmtl import data
 from lsmtl.data.simulation import simulate_splits
 from lsmtl.data.splits import Profiles
 from lsmtl.data.world import world
 from lsmtl.lab.chapters.rival_regularizers import regularizer
+from lsmtl.lab.exercises import expect, numbers
 from lsmtl.lab.experiments import Experiment, Run, scores, tested, thin
 from lsmtl.lab.relations import (
     correlation,
@@ -308,4 +310,119 @@ EXPERIMENT = Experiment(
     measure=_measure,
 )
 
-CHECKERS = ()
+
+def _jacobian(ask):
+    rng = np.random.default_rng(0)
+    V1, V2, f = (rng.normal(size=shape) for shape in [(3, 5), (5, 3), (8, 5)])
+    z = f @ V1.T
+
+    def through(slope):
+        return (V2 * slope) @ V1
+
+    right = through(np.where(z > 0, 1, 0.2).mean(0))
+    middle = f.mean(0) @ V1.T
+    expect(
+        ask(V1.copy(), V2.copy(), f.copy()),
+        right,
+        [
+            (V2 @ V1, "That is the linear path: where are the slopes of σ?"),
+            (
+                through(np.where(z > 0, 1, 0).mean(0)),
+                "A LeakyReLU has a slope on its negative side as well.",
+            ),
+            (
+                through(np.where(z > 0, 0.2, 1).mean(0)),
+                "Your slopes are the wrong way round.",
+            ),
+            (
+                through(np.where(middle > 0, 1, 0.2)),
+                "That is the slope at the mean profile; the mean of the slopes is "
+                "asked for.",
+            ),
+            (8 * right, "That is the sum over profiles; take their mean."),
+            (
+                through(np.where(z > 0, z, 0.2 * z).mean(0)),
+                "σ itself stands where its slope should.",
+            ),
+            (right.T, "Row t is the task that is rebuilt; yours is the transpose."),
+        ],
+        "Not the mean Jacobian of G for 8 profiles, 5 tasks and 3 units.",
+    )
+
+
+def _found(ask):
+    rng = np.random.default_rng(1)
+    module = np.array([0, 2, 1, 0, 0, 2, 1, 0, 0, 0])
+    same = module[:, None] == module
+    R = rng.normal(size=same.shape) + 2 * same * rng.choice([-1, 1], size=same.shape)
+    np.fill_diagonal(R, 0)
+    a, b = np.triu_indices(10, 1)
+
+    def precision(strength, chosen=(a, b)):
+        return average_precision_score(same[chosen].ravel(), strength[chosen].ravel())
+
+    both, every = (np.abs(R) + np.abs(R).T) / 2, (slice(None), slice(None))
+    ap, chance = numbers(ask(R.copy(), module.copy()), (2,))
+    expect(
+        ap,
+        precision(both),
+        [
+            (precision(both, every), "A task is no pair with itself: the diagonal."),
+            (
+                precision((R + R.T) / 2),
+                "A strong negative relation is a relation too.",
+            ),
+            (precision(R), "A strong negative relation is a relation too."),
+            (
+                precision(np.abs(R)),
+                "You look at one direction only; a pair has two strengths.",
+            ),
+            (same[a, b].mean(), "That is chance; average precision comes first."),
+        ],
+        "The first number is not the average precision over the 45 pairs of 10 tasks.",
+    )
+    expect(
+        chance,
+        same[a, b].mean(),
+        [
+            (same.mean(), "Your chance counts the pairs of a task with itself."),
+            (1 / 3, "Modules differ in size: count the related pairs."),
+            (same[a, b].sum(), "That is the number of related pairs, not their share."),
+            (0.5, "A half is the chance level of the area under the ROC curve."),
+        ],
+        "The average precision is right. Chance is what a random order would get.",
+    )
+
+
+def _quarters(ask):
+    rng = np.random.default_rng(2)
+    plain, change, hard = rng.random(40) + 1, rng.normal(size=40), rng.random(40)
+    for tasks in (slice(None), slice(20)):
+        p, d, h = plain[tasks], change[tasks], hard[tasks]
+
+        def by(order, values=d):
+            return values[np.argsort(order)].reshape(4, -1).mean(1)
+
+        right = by(h)
+        expect(
+            ask(p.copy(), (p + d).copy(), h.copy()),
+            right,
+            [
+                (-right, "A change below zero should mean a gain: mind the sign."),
+                (right[::-1], "The easiest quarter comes first."),
+                (-right[::-1], "Both the order and the sign are turned."),
+                (
+                    by(p),
+                    "Your quarters follow the test error of the plain network: then "
+                    "a task that was unlucky there seems to gain.",
+                ),
+                (by(p + d), "Your quarters follow the error that you compare."),
+                (right * len(p) / 4, "Means are asked for, yours are sums."),
+                (d.reshape(4, -1).mean(1), "Sort the tasks by difficulty first."),
+                (by(h, d / p), "The change is a difference, not a share."),
+            ],
+            "Not the mean change in the quarters of difficulty.",
+        )
+
+
+CHECKERS = (_jacobian, _found, _quarters)  # in the order of the exercises
