@@ -1,30 +1,32 @@
 r"""The generative model of the simulated compendium.
 
-A profile is a point in the space of a few hundred latent *programs*; a gene is a
-saturating function of them, shared in part with the other genes of its *module*, read
-by a platform, with noise of its own:
+Latent programs **z** of a profile add up what cell type, study, condition and the
+profile itself do; a module's program and a gene's own are saturating functions of
+them; a platform reads their sum and adds noise:
 
 $$
 \begin{aligned}
-\mathbf{z}_i &= \boldsymbol{\omega} \odot \big(\sqrt{s_1} \mathbf{c}_i +
-    \sqrt{s_2} \mathbf{d}_i + \sqrt{s_3} \mathbf{e}_i + \sqrt{s_4} \mathbf{f}_i\big) \\
-u_{im} &\propto \tanh(\mathbf{z}_i^\top \mathbf{a}_m + b_m) \\
-v_{ig} &= \sqrt{\rho_g}\, u_{i m(g)} + \sqrt{1 - \rho_g}\,
-    \overline{\tanh}(\mathbf{z}_i^\top \mathbf{w}_g + h_g) \\
-y_{ig} &= \log_2\big(2^{\phi} + 2^{\mu_g + \sigma_g v_{ig}}\big)
-    + \tau_g \epsilon_{ig}
+\mathbf{z} &= \boldsymbol{\omega} \odot \textstyle\sum_k \sqrt{s_k}\,
+    \mathbf{e}_k, \quad \omega_p \propto p^{-1} \\
+u_m &= \tanh(\mathbf{z}^\top \mathbf{a}_m + b_m), \quad
+o_g = \tanh(\mathbf{z}^\top \mathbf{w}_g + h_g) \\
+v_g &= \mu_g + \sigma_g \big(\sqrt{\rho_g}\, \tilde{u}_{m(g)}
+    + \sqrt{1 - \rho_g}\, \tilde{o}_g\big) \\
+x_g &= \log_2\big(2^{\phi} + 2^{v_g}\big) + \tau_g \epsilon_g
 \end{aligned}
 $$
 
-Profiles are drawn in chunks of 256, each from generators of its own, so a chunk has
-the same values whatever else is drawn. Random numbers come from NumPy on the CPU,
-products and functions are PyTorch's on the device.
+The tilde stands for mean 0, variance 1 and, for $o$, what is uncorrelated with the
+module's program, among the first platform's profiles, one a study. Profiles are drawn
+in chunks of 256, each from generators of its own, so a chunk has the same values
+whatever else is drawn. Random numbers are NumPy's, on the CPU; products and functions
+are PyTorch's, on the device.
 
-Shapes: n samples, P programs, M modules, D landmarks, T targets, G = D + T genes.
+Shapes: n profiles, P programs, M modules, D landmarks, T targets, G = D + T genes.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -36,15 +38,15 @@ REFERENCE = 4096  # profiles, a study each, that means and shares are taken from
 PROGRAMS = 200  # P
 FALL = 1.0  # ω_p falls as p to the power of minus this
 TYPES = 60  # cell types
-SHARES = {"type": 0.4, "study": 0.2, "condition": 0.3, "profile": 0.1}  # of Var(z)
+SHARES = {"type": 0.3, "study": 0.35, "condition": 0.25, "profile": 0.1}  # of Var(z)
 FREEDOM = 5  # of Student's t, from which all effects on programs are drawn
 REPLICATES = 6  # profiles of a condition, on average
 GAIN = 4.0  # slope of the saturating functions, per deviation of their input
-THRESHOLD = 1.0  # spread of their thresholds, in the same deviations
+THRESHOLD = 0.8  # spread of their thresholds, in the same deviations
 CONCENTRATION = 10  # of the Beta distributions of relatedness and noise over genes
 CANDIDATES = 2  # genes of a cluster from which its representative is taken
 PLATFORMS = {  # spread of the genes' gains and offsets, floor in log2, noise's odds
-    "microarray": (0.0, 0.0, 3.0, 1.0),
+    "microarray": (0.0, 0.0, 1.5, 1.0),
     "rnaseq": (0.25, 1.0, 0.0, 1.3),
     "beads": (0.15, 0.7, 5.0, 1.2),
 }
@@ -108,28 +110,27 @@ def world(
     }
     level = 5.5 + 1.6 * rng.standard_normal(genes)
     spread = 1.2 * np.exp(0.3 * rng.standard_normal(genes))
+    number = list(PLATFORMS).index(platform)
     gains, offsets, floor, odds = PLATFORMS[platform]
-    rng = _generator(seed, "platform", list(PLATFORMS).index(platform))
-    spread = spread * np.exp(gains * rng.standard_normal(genes))
+    rng = _generator(seed, "platform", number)
     level = level + offsets * rng.standard_normal(genes)
+    spread = spread * np.exp(gains * rng.standard_normal(genes))
     share = odds * share / (1 - share + odds * share)
-    types = _generator(seed, "types").standard_t(FREEDOM, (TYPES, PROGRAMS))
-    mix = rng.dirichlet(np.full(TYPES, 0.5))
-
+    drawn |= {"level": level, "spread": spread, "floor": floor}
     made = World(
         seed=seed,
-        landmarks=landmarks,
         platform=platform,
+        number=number,
         per_study=per_study,
+        landmarks=landmarks,
         module=module,
         strength=strength,
         noise=share,
-        types=types / np.sqrt(FREEDOM / (FREEDOM - 2)),
-        mix=mix,
-        floor=floor,
-        tensors={k: torch.from_numpy(np.float32(v)) for k, v in drawn.items()},
+        types=_heavy(_generator(seed, "types"), TYPES),
+        mix=_mix(seed, number),
+        tensors={k: torch.tensor(v, dtype=torch.float32) for k, v in drawn.items()},
     )
-    _standardise(made, level, spread)
+    _calibrate(made)
     made.tensors = {k: v.to(device) for k, v in made.tensors.items()}
     return made
 
@@ -139,22 +140,26 @@ class World:
     """What `world` makes: the genes' truth, and chunks of profiles.
 
     Args:
+        seed, platform, per_study, landmarks: as given; `number` is the platform's.
         module: (G,) module of every gene, landmarks first.
-        strength: (G,) share of its module's program in its expression.
+        strength: (G,) ρ, the share of its module's program in its expression.
         noise: (G,) share of noise in its variance on this platform.
-        types: (TYPES, P) programs of the cell types; `mix` (TYPES,) how frequent.
+        types: (TYPES, P) effects of the cell types; `mix` (TYPES,) how frequent.
+        tensors: the constants of the equations: `a` (P, M), `b` (M,), `w` (P, G),
+            `h` (G,), `floor`; `level`, `shared` and `alone` (G,), so that
+            v = level + shared · u + alone · o; and τ, `sd` (G,).
     """
 
     seed: int
-    landmarks: int
     platform: str
+    number: int
     per_study: float
+    landmarks: int
     module: np.ndarray
     strength: np.ndarray
     noise: np.ndarray
     types: np.ndarray
     mix: np.ndarray
-    floor: float
     tensors: dict
 
     @property
@@ -175,38 +180,37 @@ class World:
     def programs(self, k):
         """z (256, P) of a chunk's profiles, float32."""
         study, group, kind, rng = self._design(k)
-        parts = {
+        effects = {
             "type": self.types[kind],
             "study": _heavy(rng, study[-1] + 1)[study],
             "condition": _heavy(rng, group[-1] + 1)[group],
             "profile": _heavy(rng, CHUNK),
         }
-        z = sum(np.sqrt(SHARES[name]) * part for name, part in parts.items())
+        z = sum(np.sqrt(share) * effects[name] for name, share in SHARES.items())
         return torch.from_numpy(np.float32(_weights() * z))
 
-    def signal(self, z):
-        """What the platform reads of programs z (n, P), without noise: (n, G)."""
+    def expression(self, z):
+        """v (n, G), before platform and noise, from programs z (n, P)."""
         t = self.tensors
         u = torch.tanh(z @ t["a"] + t["b"])  # (n, M)
-        own = torch.tanh(z @ t["w"] + t["h"])  # (n, G)
-        v = t["level"] + t["shared"] * u[:, t["module"]] + t["alone"] * own
-        return torch.logaddexp2(t["floor"], v)
+        o = torch.tanh(z @ t["w"] + t["h"])  # (n, G)
+        return t["level"] + t["shared"] * u[:, t["module"]] + t["alone"] * o
+
+    def read(self, v):
+        """What the platform reads of expression v (n, G), without noise."""
+        return torch.logaddexp2(self.tensors["floor"], v)
 
     def chunk(self, k):
         """Profiles k·256 to (k + 1)·256 - 1, (256, G)."""
         device = self.tensors["a"].device
-        values = self.signal(self.programs(k).to(device))
-        rng = _generator(self.seed, "errors", self._platform, k)
+        values = self.read(self.expression(self.programs(k).to(device)))
+        rng = _generator(self.seed, "errors", self.number, k)
         errors = rng.standard_normal(values.shape, dtype=np.float32)
         return values.addcmul_(torch.from_numpy(errors).to(device), self.tensors["sd"])
 
-    @property
-    def _platform(self):
-        return list(PLATFORMS).index(self.platform)
-
     def _design(self, k):
         """Study, group and cell type of each profile of a chunk; the generator."""
-        rng = _generator(self.seed, "samples", self._platform, k)
+        rng = _generator(self.seed, "samples", self.number, k)
         new_study = rng.random(CHUNK) < 1 / self.per_study
         new_study[0] = True  # a study lies within a chunk
         new_group = new_study | (rng.random(CHUNK) < 1 / REPLICATES)
@@ -250,35 +254,44 @@ def _shares(rng, mean, landmarks, targets, best=np.max):
     return np.concatenate([first, rng.beta(a, b, targets)])
 
 
-def _standardise(made, level, spread):
-    """Fold means and deviations over reference profiles into the genes' constants."""
-    alone = World(**(vars(made) | {"per_study": 1.0}))
+def _mix(seed, number):
+    """How frequent each cell type is among a platform's profiles."""
+    return _generator(seed, "mix", number).dirichlet(np.full(TYPES, 0.5))
+
+
+def _reference(made):
+    """z (REFERENCE, P) of profiles that each are a study."""
+    loners = replace(made, per_study=1.0)
     chunks = range(2**20, 2**20 + REFERENCE // CHUNK)  # which no set reaches
-    z = torch.cat([alone.programs(k) for k in chunks])
+    return torch.cat([loners.programs(k) for k in chunks])
+
+
+def _calibrate(made):
+    """Set the constants that means and deviations over reference profiles decide.
+
+    Those of the genes are the same on every platform, from the first one's profiles.
+    """
+    z = _reference(replace(made, number=0, mix=_mix(made.seed, 0)))
     t, module = made.tensors, torch.from_numpy(made.module)
     u = torch.tanh(z @ t["a"] + t["b"]).double()
     u_mean, u_sd = u.mean(0), u.std(0, correction=0)
     u = (u - u_mean) / u_sd
-    slope, mean, sd = [], [], []
-    for w, h, m in zip(
-        t["w"].split(1000, 1), t["h"].split(1000), module.split(1000), strict=True
-    ):
-        own = torch.tanh(z @ w + h).double()
-        mean.append(own.mean(0))
-        slope.append((own * u[:, m]).mean(0))  # what it shares with the module
-        sd.append((own.var(0, correction=0) - slope[-1] ** 2).sqrt())
-    slope, mean, sd = torch.cat(slope), torch.cat(mean), torch.cat(sd)
-    strength, level = torch.from_numpy(made.strength), torch.from_numpy(level)
-    spread = torch.from_numpy(spread)
-    alone = spread * (1 - strength).sqrt() / sd
+    found = []
+    for genes in torch.arange(len(module)).split(1000):
+        o = torch.tanh(z @ t["w"][:, genes] + t["h"][genes]).double()
+        slope = (o * u[:, module[genes]]).mean(0)  # what it shares with the module
+        found.append((o.mean(0), slope, (o.var(0, correction=0) - slope**2).sqrt()))
+    o_mean, slope, o_sd = map(torch.cat, zip(*found, strict=True))
+    strength, spread = torch.from_numpy(made.strength), t.pop("spread").double()
+    alone = spread * (1 - strength).sqrt() / o_sd
     shared = (spread * strength.sqrt() - alone * slope) / u_sd[module]
-    level = level - shared * u_mean[module] - alone * mean
+    level = t["level"] - shared * u_mean[module] - alone * o_mean
     t |= {"level": level.float(), "shared": shared.float(), "alone": alone.float()}
-    t |= {"module": module, "floor": torch.tensor(made.floor)}
+    t["module"] = module
     total, squares = 0.0, 0.0
-    for part in z.split(CHUNK):
-        read = made.signal(part).double()
+    for part in _reference(made).split(CHUNK):
+        read = made.read(made.expression(part)).double()
         total, squares = total + read.sum(0), squares + read.square().sum(0)
-    variance = squares / len(z) - (total / len(z)) ** 2
+    variance = squares / REFERENCE - (total / REFERENCE) ** 2
     noise = torch.from_numpy(made.noise)
     t["sd"] = (variance * noise / (1 - noise)).sqrt().float()

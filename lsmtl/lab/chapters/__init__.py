@@ -5,6 +5,7 @@
 
 from lsmtl.lab.chapters import (
     base_networks,
+    compendium,
     learned_relations,
     linear_models,
     masked_low_rank,
@@ -24,6 +25,7 @@ _MODULES = (  # as the book has them
     masked_low_rank,
     rival_regularizers,
     unlabelled_profiles,
+    compendium,
     learned_relations,
 )
 

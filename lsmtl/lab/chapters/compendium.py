@@ -1,0 +1,313 @@
+"""A compendium whose truth is known: is it like real data, and like the paper's?"""
+
+import functools
+import time
+
+import numpy as np
+import torch
+
+from lsmtl import data, dgex
+from lsmtl.data import Profiles
+from lsmtl.data.preprocess import quantile_normalize, reference_quantiles
+from lsmtl.data.simulation import simulate_splits
+from lsmtl.lab.exercises import Wrong, expect, numbers
+from lsmtl.lab.experiments import Experiment, Run, scores
+from lsmtl.linear import LeastSquares
+from lsmtl.networks import MLP
+from lsmtl.training import Recipe, fit, predict
+
+LIKE = {  # real set → the draw that stands beside it: as many profiles and genes
+    "arrays": {"samples": 297, "genes": (943, 9520), "per_study": 120},
+    "breast": {"samples": 397, "genes": (734, 6372), "per_study": 250},
+}
+LEVELS = np.linspace(0, 1, 41)  # of the quantiles in a description
+TARGETS = 1000  # of them, evenly spaced, a description looks at
+NEIGHBOURS = (4, 8, 16, 32)
+
+
+def _runs(sizes, landmarks):
+    if landmarks is not None:
+        yield Run("description", {}, 0)
+        return
+    for seed in range(sizes["seeds"]):
+        for real in LIKE:
+            yield Run("description", {"like": real, "divide": sizes["divide"]}, seed)
+    size = {k: sizes[k] for k in ("samples", "landmarks", "targets")}
+    yield Run("draw", size | {"on": sizes["on"]}, 0)
+    yield Run("LSR", size, 0)
+    yield Run("KNN", size | {"scored": sizes["scored"]}, 0)
+    for method in ("MLP", "D-GEX"):
+        if method in sizes:
+            yield Run(method, size | sizes[method], 0)
+
+
+def _measure(adata, run, device):
+    c = run.configuration
+    if run.method == "description":
+        return _described(adata, run)
+    size = c["samples"], c["landmarks"], c["targets"]
+    if run.method == "draw":
+        return _drawn(size, run.seed, device)
+    splits = _splits(*size, run.seed, device)
+    train, validation, test = splits.train, splits.validation, splits.test
+    if run.method == "LSR":
+        return scores(LeastSquares().fit(train.x, train.y).predict(test.x), test.y)
+    if run.method == "KNN":
+        n = c["scored"]
+        tried = [_neighbours(k, train, validation.x[:n]) for k in NEIGHBOURS]
+        error = [(p - validation.y[:n]).abs().mean().item() for p in tried]
+        k = NEIGHBOURS[np.argmin(error)]
+        return scores(_neighbours(k, train, test.x[:n]), test.y[:n]) | {"k": k}
+    torch.manual_seed(run.seed)
+    if run.method == "D-GEX":
+        network = dgex.DGEX(*size[1:], tuple(c["hidden"]), c["dropout"]).to(device)
+        recipe = dgex.recipe(len(c["hidden"]), c["epochs"])
+        trained = dgex.fit(network, train, validation, recipe, run.seed)
+        return scores(predict(trained.network, test.x), test.y)
+    kept = np.linspace(0, size[2] - 1, c["kept"]).astype(int)
+    train, validation, test = (
+        Profiles(p.x, p.y[:, kept]) for p in (train, validation, test)
+    )
+    network = MLP(
+        *(size[1], c["kept"], tuple(c["hidden"])),
+        **{"dropout": 0.0, "head": "small", "activation": "tanh", "batch_norm": False},
+    ).to(device)
+    recipe = Recipe(c["epochs"], c["batch"], c["lr"], 1e-5)
+    trained = fit(network, train, validation, recipe=recipe, seed=run.seed)
+    return scores(predict(trained.network, test.x), test.y) | {
+        "validation_mae": trained.history["validation_mae"].min()
+    }
+
+
+def _described(adata, run):
+    """What `describe` finds in a real set, or in the draw that stands beside one."""
+    within = "within" in getattr(adata, "uns", {})
+    if adata is None:
+        like, divide = run.configuration["like"], run.configuration["divide"]
+        size = LIKE[like]
+        genes = [count // divide for count in size["genes"]]
+        adata = data.simulate(
+            size["samples"], *genes, run.seed, per_study=size["per_study"]
+        )
+        within = like == "breast"
+    elif adata.uns.get("normalize") == "quantile":
+        adata = quantile_normalize(adata, reference_quantiles(adata))
+    study = adata.obs["study" if "study" in adata.obs else "cohort"].to_numpy(str)
+    values = np.asarray(adata.X, dtype=float)
+    for name in np.unique(study) if within else [None]:
+        rows = (study == name) | (not within)
+        spread = values[rows].std(0)
+        values[rows] -= values[rows].mean(0)
+        values[rows] /= np.where(spread == 0, 1, spread)
+    landmark = (adata.var["role"] == "landmark").to_numpy()
+    return describe(values, landmark, study)
+
+
+def describe(values, landmark, study):
+    """The shape of a set of profiles, as numbers.
+
+    Args:
+        values: (n, G), every gene in its standard deviations.
+        landmark: (G,) bool.
+        study: (n,) labels.
+
+    Returns:
+        dict: quantiles (41) over pairs of targets of their correlation (`pair`), over
+        targets of the correlation with the best landmark (`best`), of the share of
+        the variance between studies (`study`), of skewness and kurtosis; and the
+        share of the targets' variance in the first 1 to 100 components (`spectrum`).
+    """
+    n, targets = len(values), np.flatnonzero(~landmark)
+    kept = targets[
+        np.linspace(0, len(targets) - 1, min(TARGETS, len(targets))).astype(int)
+    ]
+    y = values[:, kept]
+    pair = (y.T @ y / n)[np.triu_indices(len(kept), 1)]
+    best = (y.T @ values[:, landmark] / n).max(1)
+    squares = np.linalg.eigvalsh(y @ y.T)[::-1]
+    found = {
+        "pair": pair,
+        "best": best,
+        "study": study_share(y, study),
+        "skewness": (y**3).mean(0),
+        "kurtosis": (y**4).mean(0),
+    }
+    found = {k: np.quantile(v, LEVELS) for k, v in found.items()}
+    found["spectrum"] = (squares.cumsum() / squares.sum())[:100]
+    found = {k: np.round(v, 5).tolist() for k, v in found.items()}
+    return found | {"studies": len(np.unique(study)), "profiles": n}
+
+
+def study_share(values, study):
+    """Share of the variance of each gene (G,) that lies between studies."""
+    centred = values - values.mean(0)
+    between = np.zeros(values.shape[1])
+    for name in np.unique(study):
+        rows = centred[study == name]
+        between += len(rows) * rows.mean(0) ** 2
+    return between / (centred**2).sum(0).clip(1e-12)
+
+
+def _drawn(size, seed, device):
+    start, total = time.perf_counter(), 0
+    for block in data.simulate_blocks(*size, seed, device=device):
+        total += block.numel() * block.element_size()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "gigabytes": total / 1e9}
+
+
+@functools.lru_cache(maxsize=1)
+def _splits(samples, landmarks, targets, seed, device):
+    return simulate_splits(samples, landmarks, targets, seed, device=device)
+
+
+def _neighbours(k, train, x):
+    """The mean over the k nearest training profiles, by their landmarks."""
+    nearest = torch.cdist(x, train.x).topk(k, largest=False).indices
+    return torch.stack([train.y[rows].mean(0) for rows in nearest])
+
+
+PAPER = {"samples": 111_009, "landmarks": 943, "targets": 9520, "divide": 1, "seeds": 3}
+
+EXPERIMENT = Experiment(
+    name="compendium",
+    recipe_version=1,
+    datasets={"simulated": None, "arrays": "group", "breast": "group"},
+    sizes={
+        "ci": {
+            "samples": 600,
+            "landmarks": 100,
+            "targets": 300,
+            "divide": 20,
+            "seeds": 1,
+            "on": "cpu",
+            "scored": 60,
+            "MLP": {"kept": 300, "hidden": [50], "epochs": 10, "batch": 50, "lr": 3e-3},
+        },
+        "laptop": PAPER
+        | {
+            "on": "cpu",
+            "scored": 500,
+            "MLP": {
+                "kept": 500,
+                "hidden": [500, 500],
+                "epochs": 14,
+                "batch": 200,
+                "lr": 3e-3,
+            },
+        },
+        "gpu": PAPER
+        | {
+            "on": "cuda",
+            "scored": 500,
+            "D-GEX": {"hidden": [9000, 9000, 9000], "dropout": 0.1, "epochs": 75},
+        },
+    },
+    runs=_runs,
+    measure=_measure,
+)
+
+
+def _share(ask):
+    rng = np.random.default_rng(0)
+    study = np.repeat([0, 1, 2], [3, 9, 5])[rng.permutation(17)]
+    values = rng.normal(size=(17, 4)) + rng.normal(size=(3, 4))[study] + 5
+    groups = [values[study == s] for s in range(3)]
+    means = np.array([g.mean(0) for g in groups])
+    within = np.array([g.var(0) for g in groups])
+    expect(
+        ask(values.copy(), study.copy()),
+        study_share(values, study),
+        [
+            (
+                means.var(0) / values.var(0),
+                "Studies differ in size: a large one counts for more.",
+            ),
+            (
+                1 - within.mean(0) / values.var(0),
+                "Studies differ in size: a large one counts for more.",
+            ),
+            (
+                1 - study_share(values, study),
+                "That is the share within the studies; the share between is asked for.",
+            ),
+            (
+                study_share(values, study) * values.var(0),
+                "That is a variance; divide by the variance of the gene.",
+            ),
+        ],
+        "Not the share of the variance that lies between studies, for 17 profiles of "
+        "three studies and four genes.",
+    )
+
+
+def _level(ask):
+    rng = np.random.default_rng(0)
+    signal = rng.normal(size=(8, 5)) * [1, 2, 3, 4, 5] + 7
+    share = np.array([0.1, 0.5, 0.0, 0.3, 0.8])
+    variance = signal.var(0)
+    expect(
+        ask(signal.copy(), share.copy()),
+        np.sqrt(variance * share / (1 - share)),
+        [
+            (
+                np.sqrt(variance * share),
+                "That is the share of the signal's variance. The share is one of the "
+                "whole variance, with the noise in it.",
+            ),
+            (
+                variance * share / (1 - share),
+                "That is a variance; the root is missing.",
+            ),
+            (
+                signal.std(0) * share / (1 - share),
+                "A share is one of variances, not of deviations.",
+            ),
+            (
+                np.sqrt(signal.var(0, ddof=1) * share / (1 - share)),
+                "Close: take the population's variance (divide by n).",
+            ),
+        ],
+        "Not the noise's deviation for eight profiles and five genes.",
+    )
+
+
+def _stream(ask):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(11, 3)) * [1, 5, 0.1] + [0, -3, 4]
+    blocks = np.split(values, [4, 8])
+    want = np.array([values.mean(0), values.std(0)])
+    deviations = np.array([b.std(0) for b in blocks])
+    sizes = np.array([4, 4, 3])[:, None]
+    pooled = np.sqrt((sizes * deviations**2).sum(0) / 11)
+    got = numbers(ask(iter([b.copy() for b in blocks])), (2, 3))
+    if np.allclose(got[0], np.mean([b.mean(0) for b in blocks], 0)):
+        raise Wrong("The last block is shorter: blocks count by their profiles.")
+    expect(
+        got,
+        want,
+        [
+            (
+                np.array([want[0], deviations.mean(0)]),
+                "Deviations of blocks can't be averaged.",
+            ),
+            (
+                np.array([want[0], pooled]),
+                "The blocks differ in their means as well; that is missing.",
+            ),
+            (
+                np.array([want[0], values.var(0)]),
+                "The second row is a variance; deviations are asked for.",
+            ),
+            (
+                np.array([want[0], values.std(0, ddof=1)]),
+                "Close: the deviation is the population's (divide by n).",
+            ),
+        ],
+        "Not the means and deviations of 11 profiles that come in three blocks.",
+    )
+
+
+CHECKERS = (_share, _level, _stream)  # as the exercises
