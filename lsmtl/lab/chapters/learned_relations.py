@@ -197,10 +197,10 @@ def _transfer(splits, run, device):
 
 
 RIVALS = {
-    "shrunken head": [0.3, 1.0, 3.0],
-    "Deep-CNMTL": [0.3, 1.0, 3.0],
-    "Deep-AMTL": [1.0, 3.0, 10.0],
-    "Deep-LSMTL": [0.03, 0.1, 0.3],
+    "shrunken head": [0.3, 1.0, 3.0, 10.0],
+    "Deep-CNMTL": [0.3, 1.0, 3.0, 10.0],
+    "Deep-AMTL": [1.0, 3.0, 10.0, 30.0],
+    "Deep-LSMTL": [0.01, 0.03, 0.1, 0.3],
 }
 
 
