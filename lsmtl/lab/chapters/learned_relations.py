@@ -27,11 +27,12 @@ from lsmtl.lab.relations import (
 from lsmtl.linear import ridge
 from lsmtl.metrics import mae
 from lsmtl.networks import DenseNet
-from lsmtl.regularizers import MaskedLowRank, SelfExpression
+from lsmtl.regularizers import AMTL, MaskedLowRank, SelfExpression
 from lsmtl.training import Recipe, fit, predict
 
 RIDGES = 10.0 ** np.arange(-2, 3)  # γ over the mean square of the targets
 SCORED = 2000  # targets, drawn once, whose pairs are scored; V is left out above it
+SYMMETRIC = "Deep-AMTL, α = 1"  # all tasks give at the same price
 NOISE = 2.0  # deviations, on the training labels of the tasks that are made hard
 
 
@@ -183,7 +184,10 @@ def _transfer(splits, run, device):
         torch.manual_seed(run.seed)
         network = DenseNet(D, T, tuple(c["hidden"]), head="zero").to(device)
         w = network.head.in_features
-        penalty = regularizer(run.method, T, w, c.get("strength"))
+        if run.method == SYMMETRIC:
+            penalty = AMTL(T, c["strength"], outgoing=0.0)
+        else:
+            penalty = regularizer(run.method, T, w, c.get("strength"))
         recipe = Recipe(epochs=c["epochs"], batch_size=c["batch_size"])
         trained = fit(network, train, validation, penalty, recipe, run.seed)
         prediction, found = tested(trained, test)
@@ -200,6 +204,7 @@ RIVALS = {
     "shrunken head": [0.3, 1.0, 3.0, 10.0],
     "Deep-CNMTL": [0.3, 1.0, 3.0, 10.0],
     "Deep-AMTL": [1.0, 3.0, 10.0, 30.0],
+    SYMMETRIC: [1.0, 3.0, 10.0, 30.0],
     "Deep-LSMTL": [0.01, 0.03, 0.1, 0.3],
 }
 
