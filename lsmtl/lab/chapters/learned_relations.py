@@ -32,8 +32,22 @@ from lsmtl.training import Recipe, fit, predict
 
 RIDGES = 10.0 ** np.arange(-2, 3)  # γ over the mean square of the targets
 SCORED = 2000  # targets, drawn once, whose pairs are scored; V is left out above it
-SYMMETRIC = "Deep-AMTL, α = 1"  # all tasks give at the same price
 NOISE = 2.0  # deviations, on the training labels of the tasks that are made hard
+
+
+class OnePrice(AMTL):
+    """AMTL in which leaning on any task costs the same: sparse, not asymmetric."""
+
+    def forward(self, network, features, predictions, losses):
+        """The penalty with the mean loss in the place of each task's."""
+        same = losses.mean().expand_as(losses)
+        return super().forward(network, features, predictions, same)
+
+
+CONTROLS = {
+    "Deep-AMTL, α = 1": functools.partial(AMTL, outgoing=0.0),
+    "Deep-AMTL, one price": OnePrice,
+}
 
 
 def _runs(sizes, landmarks):
@@ -184,8 +198,8 @@ def _transfer(splits, run, device):
         torch.manual_seed(run.seed)
         network = DenseNet(D, T, tuple(c["hidden"]), head="zero").to(device)
         w = network.head.in_features
-        if run.method == SYMMETRIC:
-            penalty = AMTL(T, c["strength"], outgoing=0.0)
+        if run.method in CONTROLS:
+            penalty = CONTROLS[run.method](T, c["strength"])
         else:
             penalty = regularizer(run.method, T, w, c.get("strength"))
         recipe = Recipe(epochs=c["epochs"], batch_size=c["batch_size"])
@@ -204,7 +218,7 @@ RIVALS = {
     "shrunken head": [0.3, 1.0, 3.0, 10.0],
     "Deep-CNMTL": [0.3, 1.0, 3.0, 10.0],
     "Deep-AMTL": [1.0, 3.0, 10.0, 30.0],
-    SYMMETRIC: [1.0, 3.0, 10.0, 30.0],
+    **{name: [1.0, 3.0, 10.0, 30.0] for name in CONTROLS},
     "Deep-LSMTL": [0.01, 0.03, 0.1, 0.3],
 }
 
