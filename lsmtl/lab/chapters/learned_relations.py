@@ -270,7 +270,13 @@ GRID = {
     "rivals": RIVALS,
     "seeds": 3,
 }
-LARGE = GRID | {"strengths": [0.1, 1.0], "masks": [0.5], "alone": [0.1], "seeds": 2}
+LARGE = GRID | {
+    "strengths": [0.1, 1.0],
+    "masks": [0.5],
+    "alone": [0.1],
+    "rivals": {name: strengths[1:3] for name, strengths in RIVALS.items()},
+    "seeds": 2,
+}
 SHORT = {"epochs": 60}
 
 EXPERIMENT = Experiment(
