@@ -114,6 +114,10 @@ class MaskedLowRank(nn.Module):
 
         Raises:
             ValueError: predictions are those of other targets, or of one profile.
+
+        >>> g = MaskedLowRank(targets=50, rank=5)
+        >>> g.relations(torch.randn(20, 50)).shape
+        torch.Size([50, 50])
         """
         same_targets(predictions, self.targets)
         if len(predictions) < 2:
