@@ -258,3 +258,86 @@ def test_wrong_arguments_are_named(wrong, named):
 def test_predictions_of_another_number_of_targets_are_refused():
     with pytest.raises(ValueError, match=f"11 targets .* made for {T}"):
         make()(None, None, torch.zeros(B, 11))
+
+
+# --- Relations: the mean Jacobian -----------------------------------------------
+
+
+def jacobian(g, f):
+    """E[∂G/∂f] by autograd, nothing hidden."""
+    everything = torch.ones(1, g.targets, dtype=f.dtype)
+    each = [
+        torch.autograd.functional.jacobian(
+            lambda row: g.reconstruct(row[None], everything)[0], row
+        )
+        for row in f
+    ]
+    return torch.stack(each).mean(0)
+
+
+def test_relations_are_the_mean_jacobian_in_standard_deviations(f):
+    g, spread = make(), f.std(0)
+    expected = (jacobian(g, f) * spread / spread[:, None]).fill_diagonal_(0)
+    torch.testing.assert_close(g.relations(f), expected)
+    assert not g.relations(f).requires_grad
+
+
+def test_relations_of_a_linear_g_are_the_path():
+    g = make(rank=4)
+    g.activation.negative_slope = 1.0
+    f = torch.randn(50, T, dtype=torch.double)
+    f = f / f.std(0)
+    path = (g.V2.weight @ g.V1.weight).detach().fill_diagonal_(0)
+    torch.testing.assert_close(g.relations(f), path)
+
+
+def test_relations_do_not_depend_on_the_scale_of_units_or_tasks(f):
+    g = make()
+    before = g.relations(f)
+    units = torch.tensor([0.1, 2.0, 30.0], dtype=torch.double)
+    g.V1.weight.data *= units[:, None]
+    g.V2.weight.data /= units
+    torch.testing.assert_close(g.relations(f), before)
+    tasks = torch.linspace(0.2, 5, T, dtype=torch.double)
+    g.V1.weight.data /= tasks
+    g.V2.weight.data *= tasks[:, None]
+    torch.testing.assert_close(g.relations(f * tasks), before)
+
+
+def test_relations_follow_a_permutation_of_tasks(f):
+    g, order = make(), torch.randperm(T)
+    before = g.relations(f)
+    g.V1.weight.data = g.V1.weight.data[:, order]
+    g.V2.weight.data = g.V2.weight.data[order]
+    torch.testing.assert_close(g.relations(f[:, order]), before[order][:, order])
+
+
+def test_tasks_without_a_path_have_no_relation(f):
+    g = two_blocks()
+    R, block = g.relations(f), torch.arange(T) < 6
+    apart = block[:, None] != block
+    assert not R[apart].any()
+    assert R[~apart].count_nonzero() == 6 * 5 + 4 * 3  # all but the diagonal
+
+
+def two_blocks():
+    """G with units for the first six tasks and one for the other four."""
+    g = make()
+    for weight in (g.V1.weight.data.T, g.V2.weight.data):
+        weight[:6, 2] = 0
+        weight[6:, :2] = 0
+    return g
+
+
+def test_a_task_with_constant_predictions_has_no_relation(f):
+    f[:, 3] = 7.0
+    R = make().relations(f)
+    assert R.isfinite().all() and R.any()
+    assert not R[3].any() and not R[:, 3].any()
+
+
+def test_relations_need_two_profiles_of_the_same_targets(f):
+    with pytest.raises(ValueError, match="at least 2 profiles, got 1"):
+        make().relations(f[:1])
+    with pytest.raises(ValueError, match=f"11 targets .* made for {T}"):
+        make().relations(torch.zeros(B, 11))

@@ -4,17 +4,28 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.linear_model import Lasso, Ridge
+from sklearn.metrics import average_precision_score
 
 from lsmtl.lab import relations
 from lsmtl.lab.relations import (
+    correlation,
+    directions,
+    hiding,
     lasso_v,
+    mates_found,
     modules_found,
+    quartiles,
+    readings,
     regulated,
     regulators_found,
     ridge_v,
     simulate,
+    symmetric,
+    train_alone,
 )
+from lsmtl.regularizers import MaskedLowRank
 
 
 def mixed(n, T, seed=0):
@@ -129,3 +140,131 @@ def test_regulators_found_scores_known_targets_only(network):
     assert found["ap_apart"] == pytest.approx(1)
     assert found["chance"] == pytest.approx(2 / 6)
     assert found["chance_apart"] == found["top_apart"] == pytest.approx(2 / 5)
+
+
+# --- Read out of G --------------------------------------------------------------
+
+
+def blocks(rank=6, T=10):
+    """G with half of its units for the first six tasks, half for the others."""
+    torch.manual_seed(0)
+    g = MaskedLowRank(T, rank, masked=0.3).double()
+    for weight in (g.V1.weight.data.T, g.V2.weight.data):
+        weight[:6, rank // 2 :] = 0
+        weight[6:, : rank // 2] = 0
+    return g
+
+
+def values(n=40, T=10):
+    return torch.from_numpy(mixed(n, T))
+
+
+NAMES = ("jacobian", "along", "path", "hiding", "rows", "columns")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "along"])
+def test_a_reading_is_zero_between_blocks(name):
+    block = np.arange(10) < 6
+    R = readings(blocks(), values())[name]
+    assert not R.diagonal().any()
+    np.testing.assert_allclose(R[block[:, None] != block], 0, atol=1e-12)
+    within = R[(block[:, None] == block) & ~np.eye(10, dtype=bool)]
+    assert np.abs(within).min() > 1e-6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_reading_depends_on_the_scale_of_units_or_the_order_of_tasks(name):
+    g, f = blocks(), values()
+    before = readings(g, f)[name]
+    units = torch.tensor([0.1, 1, 5, 2, 0.5, 30], dtype=torch.double)
+    order = torch.randperm(10, generator=torch.manual_seed(3))
+    g.V1.weight.data = (g.V1.weight.data * units[:, None])[:, order]
+    g.V2.weight.data = (g.V2.weight.data / units)[order]
+    after = readings(g, f[:, order])[name]
+    np.testing.assert_allclose(after, before[order][:, order], atol=1e-10)
+
+
+def test_directions_span_what_the_predictions_do():
+    f = values(T=4) @ torch.randn(4, 10).double() + 3  # of rank 4 about its mean
+    u = (f - f.mean(0)) / f.std(0)
+    U = directions(f, 4)
+    np.testing.assert_allclose(U.T @ U, np.eye(4), atol=1e-10)
+    np.testing.assert_allclose(u @ U @ U.T, u, atol=1e-8)
+
+
+def test_along_the_data_is_the_jacobian_in_these_directions():
+    g, f = blocks(), values()
+    found, U = readings(g, f), directions(f, 6).numpy()
+    expected = found["jacobian"] @ U @ U.T
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(found["along"], expected, atol=1e-12)
+
+
+def test_hiding_is_what_the_mask_does():
+    g, f = blocks(), values()
+    moved = hiding(g, f, rows=len(f)).detach().numpy()
+    everything = torch.ones(1, 10, dtype=torch.double)
+    for s in (0, 7):
+        beta = everything.clone()
+        beta[0, s] = 0
+        with torch.no_grad():
+            change = g.reconstruct(f, everything) - g.reconstruct(f, beta)
+        expected = change.square().mean(0).sqrt().numpy()
+        np.testing.assert_allclose(moved[:, s], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_hiding_sees_a_relation_whose_mean_slope_is_zero():
+    """G makes |f0| of task 0: two units of opposite sign, added up."""
+    g = MaskedLowRank(3, 2).double()
+    g.V1.weight.data = torch.tensor([[1.0, 0, 0], [-1.0, 0, 0]]).double()
+    g.V2.weight.data = torch.tensor([[0.0, 0], [1.0, 1.0], [0, 0]]).double()
+    f = torch.tensor([[1.0, 2, 0], [-1, 0, 1], [2, 1, 3], [-2, 3, 1]]).double()
+    found = readings(g, f)
+    assert abs(found["jacobian"][1, 0]) < 1e-12 < 0.1 < found["hiding"][1, 0]
+
+
+def test_correlation_is_numpys_and_a_constant_has_none():
+    f = mixed(30, 5)
+    np.testing.assert_allclose(
+        correlation(f), np.abs(np.corrcoef(f.T)), rtol=1e-4, atol=1e-5
+    )
+    f[:, 2] = 3.0
+    found = correlation(torch.from_numpy(f))
+    assert np.isfinite(found).all() and not found[2].any() and found[0, 1] > 0
+
+
+def test_strengths_of_pairs_are_the_same_both_ways():
+    R = np.array([[0.0, -3], [1, 0]])
+    assert symmetric(R).tolist() == [[0, 2], [2, 0]]
+
+
+def test_g_alone_learns_to_rebuild():
+    torch.manual_seed(0)
+    g, y = MaskedLowRank(12, 4, masked=0.25), torch.randn(200, 3)
+    y = y.repeat_interleave(4, dim=1)  # three groups of four equal tasks
+    train_alone(g, y, steps=800, batch=50, lr=1e-2)
+    group = np.arange(12) // 4
+    assert g(None, None, y).item() < 0.3 * y.square().mean().item()
+    assert mates_found(symmetric(g.relations(y).numpy()), group, group)["ap"] > 0.9
+
+
+def test_mates_by_quartile_are_scored_among_their_own():
+    rng = np.random.default_rng(0)
+    module, share = rng.integers(3, size=24), rng.random(24)
+    R = symmetric(rng.normal(size=(24, 24)))
+    found = mates_found(R, module, share)
+    pairs = [(i, j) for i in range(24) for j in range(i)]
+    lowest = np.argsort(share)[:6]
+    among = [(i, j) for i, j in pairs if i in lowest and j in lowest]
+    for got, chosen in [(found["ap"], pairs), (found["ap_quartiles"][0], among)]:
+        same = [module[i] == module[j] for i, j in chosen]
+        assert got == pytest.approx(
+            average_precision_score(same, [R[p] for p in chosen])
+        )
+    assert found["chance"] == np.mean([module[i] == module[j] for i, j in pairs])
+
+
+def test_quartiles_are_equal_in_number_and_in_order():
+    found = quartiles(np.array([5.0, 1, 9, 3, 3, 8, 0, 2]))
+    assert found.tolist() == [2, 0, 3, 1, 2, 3, 0, 1]
+    assert np.bincount(quartiles(np.random.default_rng(0).random(10))).max() <= 3

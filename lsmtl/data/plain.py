@@ -45,7 +45,10 @@ class Plain:
 
 
 def save(path, adata, columns=()):
-    """Write what splits need of an AnnData as a compressed `.npz`, without pickles.
+    """Write an AnnData as a compressed `.npz` without pickles: what its runs need.
+
+    Values, all of `var`, tables in `uns`, and what splits need of `obs` and `uns`;
+    labels become text.
 
     Args:
         path: of the file.
@@ -54,25 +57,33 @@ def save(path, adata, columns=()):
     """
     uns = {k: adata.uns[k] for k in KEPT if adata.uns.get(k) is not None}
     columns = sorted({*columns, *filter(None, [uns.get("within")])})
+    tables = {"obs": adata.obs[columns], "var": adata.var}
+    tables |= {k: v for k, v in adata.uns.items() if isinstance(v, pd.DataFrame)}
     np.savez_compressed(
         path,
         X=dense(adata),
         samples=adata.obs_names.to_numpy(str),
         genes=adata.var_names.to_numpy(str),
-        role=adata.var["role"].to_numpy(str),
-        **{f"obs {k}": adata.obs[k].astype(str).to_numpy(str) for k in columns},
         **{f"uns {k}": np.array(v) for k, v in uns.items()},
+        **{
+            f"table {name} {k}": table[k].astype(str).to_numpy(str)
+            for name, table in tables.items()
+            for k in table
+        },
     )
 
 
 def read(path):
     """A `Plain` from a file that `save` wrote."""
     with np.load(path, allow_pickle=False) as file:
-        obs = {k[4:]: file[k] for k in file if k.startswith("obs ")}
         uns = {k[4:]: file[k].item() for k in file if k.startswith("uns ")}
+        tables = {"obs": {}, "var": {}}
+        for key in (k for k in file if k.startswith("table ")):
+            _, name, column = key.split(" ", 2)
+            tables.setdefault(name, {})[column] = file[key]
         return Plain(
             file["X"],
-            pd.DataFrame(obs, index=file["samples"]),
-            pd.DataFrame({"role": file["role"]}, index=file["genes"]),
-            uns,
+            pd.DataFrame(tables.pop("obs"), index=file["samples"]),
+            pd.DataFrame(tables.pop("var"), index=file["genes"]),
+            uns | {name: pd.DataFrame(table) for name, table in tables.items()},
         )

@@ -1,7 +1,8 @@
-"""Relations between tasks: V of measured values, and what is known about them."""
+"""Relations between tasks: read out of V and G, and what is known about them."""
 
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.cluster import SpectralClustering
 from sklearn.metrics import adjusted_rand_score, average_precision_score
 
@@ -39,6 +40,97 @@ def lasso_v(f, gamma, tol=TOL, steps=5000):
     return V
 
 
+def readings(g, predictions):
+    """Relations read out of G in six ways, by name; each (T, T), zero diagonal.
+
+    Args:
+        g: a `MaskedLowRank`.
+        predictions: F(x) (n, T), or measured values.
+
+    Returns:
+        dict of NumPy arrays: `jacobian` (`MaskedLowRank.relations`), `along` (the same
+        in the K principal directions of the predictions), `path` (V2 V1), `hiding`,
+        and how alike tasks are to G: by their rows of V2 (`rows`), by their columns of
+        V1 (`columns`), both in units of what the bottleneck holds.
+    """
+    with torch.no_grad():
+        z = g.V1(predictions)  # (n, K)
+        R, U = g.relations(predictions), directions(predictions, z.shape[1])
+        found = {
+            "jacobian": R,
+            "along": R @ U @ U.T,
+            "path": g.V2.weight @ g.V1.weight,
+            "hiding": hiding(g, predictions),
+            "rows": _alike(g.V2.weight * g.activation(z).std(0)),
+            "columns": _alike(g.V1.weight.T / z.std(0)),
+        }
+        return {name: R.fill_diagonal_(0).cpu().numpy() for name, R in found.items()}
+
+
+def directions(f, K):
+    """The K principal directions of f (n, T), each task in deviations; (T, K)."""
+    f = f - f.mean(0)
+    spread = f.norm(dim=0)
+    f = f / torch.where(spread > 0, spread, 1.0)
+    return torch.linalg.eigh(f.T @ f)[1][:, -K:]
+
+
+@torch.no_grad()
+def hiding(g, predictions, rows=50):
+    """How far G moves each task when another one is hidden, (T, T).
+
+    Args:
+        g: a `MaskedLowRank`.
+        predictions: F(x) (n, T), or measured values.
+        rows: of how many profiles the root of the mean square is taken.
+
+    Returns:
+        (T, T); row t moves when column s is hidden.
+    """
+    f, V1, V2 = predictions[:rows], g.V1.weight, g.V2.weight
+    z = g.V1(f)  # (n, K)
+    h, moved = g.activation(z), torch.empty_like(V1.T @ V2.T)
+    for s in range(g.targets):
+        without = g.activation(z - f[:, s : s + 1] * V1[:, s])  # β hides s alone
+        moved[:, s] = ((h - without) @ V2.T).square().mean(0).sqrt()
+    return moved
+
+
+def _alike(W):
+    """Cosines of the rows of W (T, K)."""
+    W = torch.nn.functional.normalize(W)
+    return W @ W.T
+
+
+def symmetric(R):
+    """(|R| + |R|ᵀ) / 2: how strongly each pair is related."""
+    R = np.abs(R)
+    return (R + R.T) / 2
+
+
+def correlation(f):
+    """|correlation| of the columns of f (n, T), a constant one having none; (T, T)."""
+    f = np.asarray(f, dtype=np.float32)
+    f = f - f.mean(0)
+    norm = np.linalg.norm(f, axis=0)
+    f = f / np.where(norm > 0, norm, 1)
+    return np.abs(f.T @ f)
+
+
+def train_alone(g, y, steps, batch=50, lr=1e-3, seed=0):
+    """Train G by Eq. 5 on fixed values y (n, T) in the place of F(x)."""
+    draw = torch.Generator().manual_seed(seed)
+    adam = torch.optim.Adam(g.parameters(), lr=lr, fused=True)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for _ in range(steps):
+            f = y[torch.randperm(len(y), generator=draw)[:batch]]
+            adam.zero_grad()
+            g(None, None, f).backward()
+            adam.step()
+    return g
+
+
 def simulate(samples, noise, seed, modules=6, size=20, dim=4, landmarks=40):
     """Tasks in subspaces: x (n, D), y (n, T), and the module of each task (T,).
 
@@ -71,6 +163,36 @@ def modules_found(strength, module):
         "chance": float(same.mean()),
         "ari": adjusted_rand_score(module, clusters),
     }
+
+
+def mates_found(strength, module, share):
+    """Average precision over pairs of tasks that share a module.
+
+    Args:
+        strength: (T, T), symmetric.
+        module: (T,) whole numbers.
+        share: (T,) how much of each task its module makes.
+
+    Returns:
+        dict with `ap`, `chance`, and `ap_quartiles` and `chance_quartiles`: the same
+        among the tasks of each quartile of `share`, from small to large.
+    """
+    a, b = np.triu_indices(len(module), 1)
+    same, strength = module[a] == module[b], strength[a, b]
+    quartile = quartiles(share)
+    inside = [(quartile[a] == q) & (quartile[b] == q) for q in range(4)]
+    return {
+        "ap": average_precision_score(same, strength),
+        "chance": float(same.mean()),
+        "ap_quartiles": [average_precision_score(same[k], strength[k]) for k in inside],
+        "chance_quartiles": [float(same[k].mean()) for k in inside],
+    }
+
+
+def quartiles(values):
+    """Which quarter each value belongs to, 0 (the smallest) to 3; values (n,)."""
+    order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+    return order * 4 // len(order)
 
 
 def regulated(adata, targets):

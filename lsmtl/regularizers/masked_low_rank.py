@@ -93,6 +93,42 @@ class MaskedLowRank(nn.Module):
         """
         return self.V2(self.activation(self.V1(mask * predictions)))
 
+    @torch.no_grad()
+    def relations(self, predictions):
+        r"""How much each task is rebuilt from each other: the mean Jacobian of G.
+
+        $R_{ts} = \frac{\mathrm{sd}(f_s)}{\mathrm{sd}(f_t)} \, \mathbb{E} \Big[
+        \frac{\partial \mathcal{G}_t}{\partial f_s} \Big] =
+        \frac{\mathrm{sd}(f_s)}{\mathrm{sd}(f_t)} \sum_k V^{(2)}_{tk} \,
+        \mathbb{E}[\sigma'(z_k)] \, V^{(1)}_{ks}$ with $\mathbf{z} = \mathbf{V}^{(1)}
+        \mathbf{f}$: by how many of its standard deviations task t moves when task s
+        moves by one of its own, nothing being hidden. The paper doesn't say how to
+        read G.
+
+        Args:
+            predictions: F(x) (n, T) of at least two profiles, or measured values.
+
+        Returns:
+            R (T, T), signed: row t is rebuilt, column s is used; zero diagonal. A task
+            whose predictions are constant has no relations.
+
+        Raises:
+            ValueError: predictions are those of other targets, or of one profile.
+
+        >>> g = MaskedLowRank(targets=50, rank=5)
+        >>> g.relations(torch.randn(20, 50)).shape
+        torch.Size([50, 50])
+        """
+        same_targets(predictions, self.targets)
+        if len(predictions) < 2:
+            raise ValueError("predictions must be of at least 2 profiles, got 1")
+        z = self.V1(predictions)  # (n, K)
+        slope = torch.where(z > 0, 1.0, self.activation.negative_slope).mean(0)
+        J = (self.V2.weight * slope) @ self.V1.weight  # (T, T)
+        spread = predictions.std(0)  # (T,)
+        rest = torch.where(spread > 0, 1 / spread, 0.0)
+        return (rest[:, None] * J * spread).fill_diagonal_(0)
+
     def forward(self, network, features, predictions, losses=None):
         """The penalty of Eq. 5 for a batch of predictions (B, T), a scalar."""
         same_targets(predictions, self.targets)

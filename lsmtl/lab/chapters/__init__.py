@@ -8,6 +8,7 @@ from lsmtl.lab.chapters import (
     compendium,
     cost,
     engine,
+    learned_relations,
     linear_models,
     masked_low_rank,
     raw_to_tensors,
@@ -27,6 +28,7 @@ _MODULES = (  # as the book has them
     rival_regularizers,
     unlabelled_profiles,
     compendium,
+    learned_relations,
     engine,
     cost,
 )
