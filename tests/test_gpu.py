@@ -58,6 +58,15 @@ def test_a_plain_set_has_the_fingerprint_of_its_anndata(both):
     assert found.shape == adata.shape
 
 
+def test_a_plain_set_keeps_what_is_known_of_its_genes(both):
+    adata, found = both
+    tables = {k: v for k, v in adata.uns.items() if isinstance(v, pd.DataFrame)}
+    assert tables.keys() == found.uns.keys() - set(plain.KEPT)
+    for a, b in [(adata.var, found.var), *((tables[k], found.uns[k]) for k in tables)]:
+        assert (a.astype(str).to_numpy(str) == b.to_numpy(str)).all()
+        assert [*a] == [*b]
+
+
 def splits(adata):
     """At random, and one with a group or platform left out."""
     few = thin(adata, 30)
