@@ -13,6 +13,7 @@ from lsmtl.lab.relations import (
     correlation,
     directions,
     hiding,
+    in_subspaces,
     lasso_v,
     mates_found,
     modules_found,
@@ -21,7 +22,6 @@ from lsmtl.lab.relations import (
     regulated,
     regulators_found,
     ridge_v,
-    simulate,
     symmetric,
     train_alone,
 )
@@ -67,7 +67,9 @@ def test_a_large_ridge_leaves_the_covariance():
 
 
 def test_simulated_modules_are_subspaces_of_their_own():
-    x, y, module = simulate(300, 0.0, seed=1, modules=3, size=7, dim=2, landmarks=10)
+    x, y, module = in_subspaces(
+        300, 0.0, seed=1, modules=3, size=7, dim=2, landmarks=10
+    )
     W = np.linalg.lstsq(x, y, rcond=None)[0]
     np.testing.assert_allclose(x @ W, y, atol=1e-8)
     assert np.linalg.matrix_rank(W, tol=1e-8) == 6
@@ -77,13 +79,13 @@ def test_simulated_modules_are_subspaces_of_their_own():
 
 
 def test_simulated_tasks_have_variance_1_before_noise():
-    calm, noisy = (simulate(20_000, noise, seed=0)[1] for noise in (0.0, 2.0))
+    calm, noisy = (in_subspaces(20_000, noise, seed=0)[1] for noise in (0.0, 2.0))
     np.testing.assert_allclose(calm.var(0), 1, rtol=0.06)
     np.testing.assert_allclose(noisy.var(0), 5, rtol=0.06)
 
 
 def test_v_finds_subspaces_without_noise():
-    _, y, module = simulate(100, 0.0, seed=2)
+    _, y, module = in_subspaces(100, 0.0, seed=2)
     V = np.abs(ridge_v(y, 1e-9))
     assert V[module[:, None] == module].sum() > 0.999 * V.sum()
     found = modules_found(V + V.T, module)

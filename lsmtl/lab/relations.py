@@ -131,7 +131,7 @@ def train_alone(g, y, steps, batch=50, lr=1e-3, seed=0):
     return g
 
 
-def simulate(samples, noise, seed, modules=6, size=20, dim=4, landmarks=40):
+def in_subspaces(samples, noise, seed, modules=6, size=20, dim=4, landmarks=40):
     """Tasks in subspaces: x (n, D), y (n, T), and the module of each task (T,).
 
     A module's tasks are random combinations of `dim` directions of its own; the

@@ -8,12 +8,12 @@ from lsmtl.lab.exercises import expect
 from lsmtl.lab.experiments import Experiment, Run, scores, thin
 from lsmtl.lab.relations import (
     TOL,
+    in_subspaces,
     lasso_v,
     modules_found,
     regulated,
     regulators_found,
     ridge_v,
-    simulate,
 )
 from lsmtl.linear import ridge
 from lsmtl.networks import DenseNet
@@ -50,7 +50,7 @@ def _measure(adata, run, device):
     c = run.configuration
     if c["genes"] == "simulated":
         sizes = {k: c[k] for k in ("modules", "size", "dim")}
-        x, y, module = simulate(c["samples"], c["noise"], run.seed, **sizes)
+        x, y, module = in_subspaces(c["samples"], c["noise"], run.seed, **sizes)
         kept = len(x) * 4 // 5
         parts = [(v[:kept], v[kept:]) for v in (x, y)]
         train, validation = zip(*parts, strict=True)
