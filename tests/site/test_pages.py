@@ -44,6 +44,12 @@ def test_has_a_title_and_one_heading(name):
 
 
 @every_page
+def test_figures_of_cells_are_drawings_with_a_text(name):
+    """A figure that isn't shown by `lab.figure` would be a picture without words."""
+    assert not soup(SITE / name).select(".cell_output img")
+
+
+@every_page
 def test_loads_only_files_of_the_book(name):
     for address, path, _ in targets(name, LOADS):
         if not address.startswith("data:"):
