@@ -1,0 +1,411 @@
+"""Run records, many at a time: `python -m lsmtl.lab --preset laptop`.
+
+The client plans what is due, keeps each worker busy with one run, and alone writes the
+records, each as its run ends. So there is nothing to lock, and whatever is killed
+costs the runs it was in. The workers are processes of this machine, or those of the
+Dask cluster that `DASK_SCHEDULER_ADDRESS` names; they load the data themselves.
+"""
+
+import argparse
+import contextlib
+import functools
+import logging
+import math
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from typing import NamedTuple
+
+import dask
+import torch
+from dask.system import CPU_COUNT
+from distributed import Client, Nanny, Scheduler, SpecCluster, wait
+from distributed.system import MEMORY_LIMIT
+
+from lsmtl._checks import one_of, whole
+from lsmtl._progress import tqdm
+from lsmtl.lab import experiments, records
+from lsmtl.lab.chapters import EXPERIMENTS
+
+ADDRESS = "DASK_SCHEDULER_ADDRESS"
+CLIENT, WORKER = 500, 500  # MB: the client's own, and a run's if nothing is known
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A run that is due, and what is expected of it.
+
+    Args:
+        experiment: its `Experiment`.
+        record: what `planned` gives.
+        minutes, memory: estimates; MB.
+        alone: whether no other run may be made beside it.
+    """
+
+    experiment: experiments.Experiment
+    record: dict
+    minutes: float
+    memory: float
+    alone: bool
+
+
+class Outcome(NamedTuple):
+    """How many runs were made, the failed ones (Task, error), and if it was stopped."""
+
+    made: int
+    failed: list
+    stopped: bool
+
+
+def plan(chosen, preset, datasets=None, seed=0):
+    """The runs that have no record yet, longest first, as far as that is known.
+
+    Args:
+        chosen: `Experiment`s.
+        preset, datasets, seed: as for `experiments.due`.
+
+    Returns:
+        `Task`s; those that must be alone come last.
+    """
+    tasks = []
+    for experiment in chosen:
+        known = records.read(experiment.name)
+        peaks = experiments.most(known, "peak_memory_mb")
+        for _, _, runs in experiments.due(experiment, preset, datasets, seed, known):
+            for run in runs:
+                minutes = run.pop("minutes")
+                memory = peaks.get(experiments.kind(run), WORKER)
+                alone = bool(experiment.timed(run))
+                tasks.append(Task(experiment, run, minutes, memory, alone))
+    return sorted(tasks, key=lambda task: (task.alone, -task.minutes))
+
+
+def sweep(tasks, workers=None):
+    """Make runs, many at a time, and record each as it ends.
+
+    A run whose worker is killed is made again by another; one that fails, or kills four
+    workers, is left out.
+
+    Args:
+        tasks: what `plan` gives, of one preset.
+        workers: how many processes on this machine; None means one for every core, or
+            for preset gpu one for every GPU.
+
+    Returns:
+        An `Outcome`.
+
+    Raises:
+        ValueError: preset gpu, and no GPU here; or `workers`, and a cluster elsewhere.
+        OSError: no scheduler answers at `DASK_SCHEDULER_ADDRESS`, or not any more.
+    """
+    if not tasks:
+        return Outcome(0, [], False)
+    preset, code = tasks[0].record["preset"], records.code()
+    resources = {"GPU": 1} if preset == "gpu" else None
+    waiting, running, made, failed = list(tasks), {}, 0, []
+    try:
+        with connected(preset, workers) as (client, memory), Progress(tasks) as show:
+            while waiting or running:
+                slots = _slots(client, resources)
+                while len(running) < slots:
+                    task = choose(waiting, [t for t, _ in running.values()], memory)
+                    if task is None:
+                        break
+                    waiting.remove(task)
+                    future = client.submit(
+                        work,
+                        task.experiment,
+                        task.record,
+                        code,
+                        key=f"run-{records.key(task.record)}",
+                        resources=resources,
+                        pure=False,
+                    )
+                    running[future] = task, time.monotonic()
+                show.state(made, len(failed), waiting, running.values(), slots)
+                for future in _ended(client, [*running]):
+                    task, _ = running.pop(future)
+                    try:
+                        record = future.result()
+                        records.write(record)
+                    except Exception as error:
+                        failed.append((task, error))
+                    else:
+                        made += 1
+                        show.finished(task, record)
+    except KeyboardInterrupt:
+        return Outcome(made, failed, True)
+    return Outcome(made, failed, False)
+
+
+def choose(waiting, running, memory):
+    """The first task that may start beside those that run; None if there is none.
+
+    Args:
+        waiting, running: `Task`s.
+        memory: MB that all runs together may need.
+    """
+    if any(task.alone for task in running):
+        return None
+    used = sum(task.memory for task in running)
+    for task in waiting:
+        fits = not task.alone and used + task.memory <= memory
+        if fits or not running:
+            return task
+    return None
+
+
+def _ended(client, futures):
+    """The futures that are done, after a second at most."""
+    if client.status != "running":
+        raise OSError(f"the scheduler at {client.scheduler.address} has gone")
+    if not futures:
+        time.sleep(0.2)
+        return ()
+    try:
+        return wait(futures, timeout=1, return_when="FIRST_COMPLETED").done
+    except TimeoutError:
+        return ()
+
+
+def _slots(client, resources):
+    """How many workers there are that have such resources."""
+    found = client.scheduler_info(n_workers=-1)["workers"].values()
+    return sum(set(resources or ()) <= set(worker["resources"]) for worker in found)
+
+
+# --- In a worker ----------------------------------------------------------------
+
+_ONE = threading.RLock()  # runs seed the process's random numbers
+_source = functools.cache(experiments.source)  # data are loaded once a process
+
+
+def work(experiment, record, code):
+    """Make a planned run, and nothing else meanwhile, in a worker's process.
+
+    Args:
+        experiment: an `Experiment`.
+        record: one of `planned`.
+        code: the client's `records.code()`.
+
+    Returns:
+        The complete record.
+
+    Raises:
+        RuntimeError: this worker has other code, or other data, than the client.
+    """
+    if records.code() != code:
+        raise RuntimeError(f"the worker at {records.ROOT} has other code: restart it")
+    with _ONE:
+        tqdm.set_lock(_ONE)  # its own is a semaphore, which outlives a killed process
+        group = record["configuration"]["group"]
+        adata, _, content = _source(record["dataset"], group)
+        if content != record["data"]:
+            raise RuntimeError(f"the worker has another {record['dataset']}")
+        return experiments.make(experiment, record, adata)
+
+
+# --- Workers --------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def connected(preset, workers=None):
+    """A client of the cluster at `DASK_SCHEDULER_ADDRESS`, or of one made for it.
+
+    Yields:
+        The client, and the MB that all runs together may need.
+    """
+    address = os.environ.get(ADDRESS)
+    if not address:
+        with local(preset, workers) as cluster, Client(cluster) as client:
+            yield client, MEMORY_LIMIT / 2**20 - CLIENT
+        return
+    if workers is not None:
+        raise ValueError(f"workers are processes here, but {ADDRESS} is {address}")
+    with Client(address) as client:
+        try:
+            yield client, math.inf
+        finally:
+            if client.status == "running":
+                client.cancel([*client.futures])
+
+
+@contextlib.contextmanager
+def local(preset, workers=None):
+    """A cluster of processes of this machine, one run at a time in each.
+
+    Args: as for `sweep`.
+
+    Yields:
+        A `SpecCluster`.
+    """
+    environments = worker_environments(preset, workers)
+    threads = CPU_COUNT // len(environments) if preset == "gpu" else 1
+    address = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": ":0"}
+    options = address | {"nthreads": 1, "silence_logs": logging.WARNING}
+    options["memory_limit"] = 0  # none, and no spilling
+    if preset == "gpu":
+        options["resources"] = {"GPU": 1}
+    nannies = {
+        number: {"cls": Nanny, "options": options | {"env": environment}}
+        for number, environment in enumerate(environments)
+    }
+    scheduler = {"cls": Scheduler, "options": address | {"port": 0}}
+    settings = {f"distributed.nanny.pre-spawn-environ.{n}": threads for n in THREADS}
+    settings["distributed.worker.profile.enabled"] = False  # it would cost runs time
+    with dask.config.set(settings):
+        with _deferred() as interrupts:
+            cluster = SpecCluster(nannies, scheduler, silence_logs=logging.WARNING)
+        try:
+            if interrupts:
+                raise KeyboardInterrupt
+            yield cluster
+        finally:
+            for nanny in cluster.workers.values():  # they hold nothing that is needed
+                nanny.close_gracefully()
+                if nanny.pid:
+                    os.kill(nanny.pid, signal.SIGKILL)
+            cluster.close()
+
+
+@contextlib.contextmanager
+def _deferred():
+    """Ctrl-C comes after what is inside, and never to processes that it starts.
+
+    A thread or process has blocked what its maker had blocked, unless `multiprocessing`
+    starts its tracker in between.
+
+    Yields:
+        A list, empty as long as there was no Ctrl-C.
+    """
+    came = []
+    resource_tracker.ensure_running()
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield came
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, before)
+
+
+def worker_environments(preset, workers=None):
+    """What each worker's process finds in its environment.
+
+    Preset gpu has a worker for every GPU, which sees no other; the others have one for
+    every core, or for `OMP_NUM_THREADS` of them.
+
+    Args: as for `sweep`.
+
+    Raises:
+        ValueError: as for `sweep`.
+    """
+    if workers is not None:
+        whole("workers", workers)
+    quiet = {"TQDM_DISABLE": "1"}
+    if preset != "gpu":
+        threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
+        return [quiet] * (workers or max(CPU_COUNT // threads, 1))
+    count = torch.cuda.device_count()
+    if not count:
+        raise ValueError("preset gpu needs a GPU, and PyTorch sees none here")
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = seen.split(",") if seen else [str(number) for number in range(count)]
+    names = names[: min(count, workers or count)]
+    return [quiet | {"CUDA_VISIBLE_DEVICES": name} for name in names]
+
+
+# --- What is shown --------------------------------------------------------------
+
+
+class Progress(contextlib.AbstractContextManager):
+    """A bar, or a line for every finished run where there is no terminal.
+
+    Args:
+        tasks: all that are to be made.
+    """
+
+    def __init__(self, tasks):
+        self._due, self._spent, self._expected, self._text = len(tasks), 0.0, 0.0, ""
+        terminal = sys.stderr.isatty()
+        self._lines = not terminal and not os.environ.get("TQDM_DISABLE")
+        # an explicit disable=False would overrule TQDM_DISABLE
+        hidden = {} if terminal else {"disable": True}
+        self._bar = tqdm(total=self._due, bar_format="{desc} |{bar}|", **hidden)
+
+    def __exit__(self, *error):
+        self._bar.close()
+
+    def state(self, made, failed, waiting, running, slots):
+        """Show how far it is; `running` are pairs (Task, when it began)."""
+        left = self.left(waiting, running, slots)
+        self._text = f"{made} of {self._due} done, {len(running)} running"
+        self._text += f", {failed} failed, {left:.0f} min left"
+        self._bar.set_description_str(self._text, refresh=False)
+        self._bar.n = made + failed
+        self._bar.refresh()
+
+    def left(self, waiting, running, slots):
+        """Minutes, from the estimates and how they have held so far."""
+        pace = self._spent / self._expected if self._expected else 1.0
+        ends = [
+            max(pace * task.minutes - (time.monotonic() - began) / 60, 0.0)
+            for task, began in running
+        ]
+        ends += [pace * task.minutes for task in waiting]
+        return max([sum(ends) / max(slots, 1), *ends])
+
+    def finished(self, task, record):
+        """Note how long a run took."""
+        self._spent += record["wall_s"] / 60
+        self._expected += max(task.minutes, 1e-3)
+        if self._lines:
+            took = f"{experiments.label(record)}: {record['wall_s']:.1f} s"
+            print(f"{took} ({self._text})", flush=True)
+
+
+def main(arguments=None):
+    """The command line; 1 if a run failed, 130 if it was stopped."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lsmtl.lab",
+        description="Make the runs that have no record yet, many at a time, here or on "
+        f"the Dask cluster whose scheduler {ADDRESS} names.",
+    )
+    parser.add_argument("--preset", default="laptop", choices=["ci", "laptop", "gpu"])
+    parser.add_argument("--experiment", choices=EXPERIMENTS, help="default: all")
+    parser.add_argument("--dataset", help="default: all of the experiment")
+    parser.add_argument("--workers", type=int, help="processes here; default: cores")
+    parser.add_argument("--seed", type=int, default=0, help="added to every run's seed")
+    given = parser.parse_args(arguments)
+    chosen = [e for n, e in EXPERIMENTS.items() if given.experiment in (None, n)]
+    datasets = None
+    try:
+        if given.dataset is not None:
+            known = sorted({name for e in chosen for name in e.datasets})
+            datasets = [one_of("dataset", given.dataset, known)]
+        tasks = plan(chosen, given.preset, datasets, given.seed)
+        if not tasks:
+            print("nothing is due")
+            return 0
+        print(f"{len(tasks)} runs due", flush=True)
+        made, failed, stopped = sweep(tasks, given.workers)
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
+    for task, error in failed:
+        print(f"FAILED: {experiments.label(task.record)}: {error!r}{_place(error)}")
+    print(f"{made} runs recorded in {records.folder()}, {len(failed)} failed")
+    if stopped:
+        print(f"stopped: {len(tasks) - made} still due; the same command goes on")
+    return 130 if stopped else int(bool(failed))
+
+
+def _place(error):
+    """Where an error was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
