@@ -333,11 +333,9 @@ class Progress(contextlib.AbstractContextManager):
 
     def __init__(self, tasks):
         self._due, self._spent, self._expected, self._text = len(tasks), 0.0, 0.0, ""
-        terminal = sys.stderr.isatty()
-        self._lines = not terminal and not os.environ.get("TQDM_DISABLE")
-        # an explicit disable=False would overrule TQDM_DISABLE
-        hidden = {} if terminal else {"disable": True}
-        self._bar = tqdm(total=self._due, bar_format="{desc} |{bar}|", **hidden)
+        shown, terminal = not os.environ.get("TQDM_DISABLE"), sys.stderr.isatty()
+        self._lines, bar = shown and not terminal, shown and terminal
+        self._bar = tqdm(total=self._due, bar_format="{desc} |{bar}|", disable=not bar)
 
     def __exit__(self, *error):
         self._bar.close()
@@ -395,6 +393,8 @@ def main(arguments=None):
             return 0
         print(f"{len(tasks)} runs due", flush=True)
         made, failed, stopped = sweep(tasks, given.workers)
+    except KeyboardInterrupt:  # while it planned
+        return 130
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
     for task, error in failed:
