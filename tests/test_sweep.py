@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
-import dask
 import pytest
 import sweep_toy
 import torch
@@ -65,16 +64,22 @@ def begun(folder):
     return {int(path.stem): len(path.read_text().splitlines()) for path in files}
 
 
+@contextlib.contextmanager
 def python(*arguments, **more):
     """A process that finds the toy and this checkout, in a session of its own."""
     path = os.pathsep.join([str(TESTS), str(records.ROOT)])
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, *arguments],
         env=os.environ | {"PYTHONPATH": path},
         start_new_session=True,
         text=True,
         **more,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def until(condition):
@@ -88,20 +93,19 @@ def until(condition):
 
 
 def test_what_dies_or_fails_costs_itself_only(acts, folder, capsys):
-    acts("ok fail die-once ok nan timed timed die ok")
-    with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
-        assert command("--workers", "2") == 1
-    assert recorded() == [0, 2, 3, 5, 6, 8]
-    assert begun(folder) == dict.fromkeys(range(9), 1) | {2: 2, 7: 2}
+    acts("ok fail die-once ok nan timed timed ok")
+    assert command("--workers", "2") == 1
+    assert recorded() == [0, 2, 3, 5, 6, 7]
+    assert begun(folder) == dict.fromkeys(range(8), 1) | {2: 2}
     printed = capsys.readouterr().out
-    assert printed.count("of 9 done") == 6  # a line a finished run
+    assert printed.count("] toy, ") == 8  # a line a run
+    assert "[6 of 8 done, 0 running, 2 failed, 0 s left]" in printed
     assert "6 runs recorded" in printed
     failed = [line for line in printed.splitlines() if line.startswith("FAILED")]
-    assert len(failed) == 3
+    assert len(failed) == 2
     for words in (
         r"toy fail,.*seed 1: RuntimeError\('the toy is broken'\) at .*sweep_toy.py:\d",
         r"toy nan,.*seed 4: ValueError",
-        r"toy die,.*seed 7: KilledWorker",
     ):
         assert re.search(words, "\n".join(failed))
 
@@ -185,9 +189,8 @@ def cluster(tmp_path_factory):
             ["scheduler", "--host", "127.0.0.1", "--port", "0"],
             ["worker", "--nthreads", "2", "--local-directory", str(folder)],
         ):
-            process = python("-m", "dask", *words, *common, stdout=log, stderr=log)
-            stack.enter_context(process)
-            stack.callback(process.terminate)
+            dask_cli = ["-m", "dask", *words, *common]
+            stack.enter_context(python(*dask_cli, stdout=log, stderr=log))
             until(file.exists)
         with Client(scheduler_file=file, timeout=60) as client:
             client.wait_for_workers(1, timeout=60)
@@ -311,26 +314,25 @@ def test_time_left_is_that_of_the_workers():
     running = [(tasks[0], now), (tasks[1], now - 30)]
     assert show.left(tasks[2:], running, 2) == pytest.approx(2.25, abs=0.01)
     assert show.left([task(minutes=9)], [], 4) == 9  # no run is shared
-    show.finished(tasks[4], {"wall_s": 120, **labelled()})  # twice the estimate
+    show.tally(tasks[4], 120)  # twice the estimate
     assert show.left(tasks[2:4], [], 2) == pytest.approx(2, abs=0.01)
 
 
-def labelled():
-    where = {"experiment": "toy", "dataset": "simulated", "method": "toy ok"}
-    return where | {"configuration": {}, "seed": 0}
-
-
-def test_a_terminal_shows_a_bar_and_no_lines(capsys, monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    for hidden in (False, True):
-        if hidden:
-            os.environ["TQDM_DISABLE"] = "1"
-        with Progress([task()] * 3) as show:
-            show.state(1, 1, [], [(task(), time.monotonic())], 1)
-            show.finished(task(), {"wall_s": 1, **labelled()})
-        printed = capsys.readouterr()
-        bar = "1 of 3 done, 1 running, 1 failed, 1 min left |"
-        assert (bar in printed.err, printed.out) == (not hidden, "")
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("hidden", ["", "1"])
+def test_a_terminal_shows_a_bar_and_a_log_has_lines(
+    terminal, hidden, capsys, monkeypatch
+):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    os.environ["TQDM_DISABLE"] = hidden
+    with Progress([task()] * 3) as show:
+        show.state(1, ["a failed one"], [], [(task(minutes=2), time.monotonic())], 1)
+        show.line("toy: 1 s")
+    printed = capsys.readouterr()
+    state = "1 of 3 done, 1 running, 1 failed, 2 min left"
+    assert (f"{state} |" in printed.err) == (terminal and not hidden)
+    lines = "" if terminal or hidden else f"[{state}] toy: 1 s\n"
+    assert printed.out == lines
 
 
 def test_an_unknown_dataset_is_refused():

@@ -109,39 +109,45 @@ def sweep(tasks, workers=None):
     preset, code = tasks[0].record["preset"], records.code()
     resources = {"GPU": 1} if preset == "gpu" else None
     waiting, running, made, failed = list(tasks), {}, 0, []
-    try:
-        with connected(preset, workers) as (client, memory), Progress(tasks) as show:
-            while waiting or running:
-                slots = _slots(client, resources)
-                while len(running) < slots:
-                    task = choose(waiting, [t for t, _ in running.values()], memory)
-                    if task is None:
-                        break
-                    waiting.remove(task)
-                    future = client.submit(
-                        work,
-                        task.experiment,
-                        task.record,
-                        code,
-                        key=f"run-{records.key(task.record)}",
-                        resources=resources,
-                        pure=False,
-                    )
-                    running[future] = task, time.monotonic()
-                show.state(made, len(failed), waiting, running.values(), slots)
-                for future in _ended(client, [*running]):
-                    task, _ = running.pop(future)
-                    try:
-                        record = future.result()
-                        records.write(record)
-                    except Exception as error:
-                        failed.append((task, error))
-                    else:
-                        made += 1
-                        show.finished(task, record)
-    except KeyboardInterrupt:
-        return Outcome(made, failed, True)
-    return Outcome(made, failed, False)
+    with (
+        _signals() as came,
+        connected(preset, workers) as (client, memory),
+        Progress(tasks) as show,
+    ):
+        while (waiting or running) and not came:
+            slots = _slots(client, resources)
+            while len(running) < slots:
+                task = choose(waiting, [t for t, _ in running.values()], memory)
+                if task is None:
+                    break
+                waiting.remove(task)
+                future = client.submit(
+                    work,
+                    task.experiment,
+                    task.record,
+                    code,
+                    key=f"run-{records.key(task.record)}",
+                    resources=resources,
+                    pure=False,
+                )
+                running[future] = task, time.monotonic()
+            show.state(made, failed, waiting, running.values(), slots)
+            for future in _ended(client, [*running]):
+                task, _ = running.pop(future)
+                try:
+                    record = future.result()
+                    records.write(record)
+                except Exception as error:
+                    failed.append((task, error))
+                    ended = "failed"
+                else:
+                    made += 1
+                    show.tally(task, record["wall_s"])
+                    ended = f"{record['wall_s']:.1f} s"
+                future.release()  # else it is made again where its worker is killed
+                show.state(made, failed, waiting, running.values(), slots)
+                show.line(f"{experiments.label(task.record)}: {ended}")
+    return Outcome(made, failed, bool(waiting or running))
 
 
 def choose(waiting, running, memory):
@@ -162,14 +168,14 @@ def choose(waiting, running, memory):
 
 
 def _ended(client, futures):
-    """The futures that are done, after a second at most."""
+    """The futures that are done, after half a second at most."""
     if client.status != "running":
         raise OSError(f"the scheduler at {client.scheduler.address} has gone")
     if not futures:
         time.sleep(0.2)
         return ()
     try:
-        return wait(futures, timeout=1, return_when="FIRST_COMPLETED").done
+        return wait(futures, timeout=0.5, return_when="FIRST_COMPLETED").done
     except TimeoutError:
         return ()
 
@@ -260,11 +266,15 @@ def local(preset, workers=None):
     settings = {f"distributed.nanny.pre-spawn-environ.{n}": threads for n in THREADS}
     settings["distributed.worker.profile.enabled"] = False  # it would cost runs time
     with dask.config.set(settings):
-        with _deferred() as interrupts:
-            cluster = SpecCluster(nannies, scheduler, silence_logs=logging.WARNING)
+        # Ctrl-C is for this process only: threads and processes that are made with the
+        # signal blocked have it blocked. The tracker would unblock it when it starts.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            if interrupts:
-                raise KeyboardInterrupt
+            cluster = SpecCluster(nannies, scheduler)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        try:
             yield cluster
         finally:
             for nanny in cluster.workers.values():  # they hold nothing that is needed
@@ -275,24 +285,26 @@ def local(preset, workers=None):
 
 
 @contextlib.contextmanager
-def _deferred():
-    """Ctrl-C comes after what is inside, and never to processes that it starts.
-
-    A thread or process has blocked what its maker had blocked, unless `multiprocessing`
-    starts its tracker in between.
+def _signals():
+    """What is inside isn't interrupted by Ctrl-C or SIGTERM, unless it comes twice.
 
     Yields:
-        A list, empty as long as there was no Ctrl-C.
+        A list of those that came.
     """
     came = []
-    resource_tracker.ensure_running()
-    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+    def note(number, frame):
+        came.append(number)
+        signal.signal(number, before[number])
+
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, note)
     try:
         yield came
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def worker_environments(preset, workers=None):
@@ -342,11 +354,16 @@ class Progress(contextlib.AbstractContextManager):
 
     def state(self, made, failed, waiting, running, slots):
         """Show how far it is; `running` are pairs (Task, when it began)."""
-        left = self.left(waiting, running, slots)
-        self._text = f"{made} of {self._due} done, {len(running)} running"
-        self._text += f", {failed} failed, {left:.0f} min left"
-        self._bar.set_description_str(self._text, refresh=False)
-        self._bar.n = made + failed
+        left = _span(self.left(waiting, running, slots))
+        text = f"{made} of {self._due} done, {len(running)} running"
+        text += f", {len(failed)} failed, {left} left"
+        if not slots and waiting:
+            text += ", no worker that could"
+            if "no worker" not in self._text:
+                self.line("waiting for a worker")
+        self._text = text
+        self._bar.set_description_str(text, refresh=False)
+        self._bar.n = made + len(failed)
         self._bar.refresh()
 
     def left(self, waiting, running, slots):
@@ -359,13 +376,21 @@ class Progress(contextlib.AbstractContextManager):
         ends += [pace * task.minutes for task in waiting]
         return max([sum(ends) / max(slots, 1), *ends])
 
-    def finished(self, task, record):
+    def tally(self, task, seconds):
         """Note how long a run took."""
-        self._spent += record["wall_s"] / 60
+        self._spent += seconds / 60
         self._expected += max(task.minutes, 1e-3)
+
+    def line(self, text):
+        """A line for the log, with the state."""
         if self._lines:
-            took = f"{experiments.label(record)}: {record['wall_s']:.1f} s"
-            print(f"{took} ({self._text})", flush=True)
+            print(f"[{self._text}] {text}", flush=True)
+
+
+def _span(minutes):
+    if minutes < 1:
+        return f"{60 * minutes:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.0f} h"
 
 
 def main(arguments=None):
@@ -381,6 +406,7 @@ def main(arguments=None):
     parser.add_argument("--workers", type=int, help="processes here; default: cores")
     parser.add_argument("--seed", type=int, default=0, help="added to every run's seed")
     given = parser.parse_args(arguments)
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     chosen = [e for n, e in EXPERIMENTS.items() if given.experiment in (None, n)]
     datasets = None
     try:
@@ -393,7 +419,7 @@ def main(arguments=None):
             return 0
         print(f"{len(tasks)} runs due", flush=True)
         made, failed, stopped = sweep(tasks, given.workers)
-    except KeyboardInterrupt:  # while it planned
+    except KeyboardInterrupt:  # while it planned, or for the second time
         return 130
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
