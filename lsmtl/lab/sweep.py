@@ -24,7 +24,7 @@ from typing import NamedTuple
 import dask
 import torch
 from dask.system import CPU_COUNT
-from distributed import Client, Nanny, Scheduler, SpecCluster, wait
+from distributed import CancelledError, Client, Nanny, Scheduler, SpecCluster, wait
 from distributed.system import MEMORY_LIMIT
 
 from lsmtl._checks import one_of, whole
@@ -170,7 +170,7 @@ def choose(waiting, running, memory):
 def _ended(client, futures):
     """The futures that are done, after half a second at most."""
     if client.status != "running":
-        raise OSError(f"the scheduler at {client.scheduler.address} has gone")
+        raise OSError("the scheduler has gone")
     if not futures:
         time.sleep(0.2)
         return ()
@@ -178,6 +178,8 @@ def _ended(client, futures):
         return wait(futures, timeout=0.5, return_when="FIRST_COMPLETED").done
     except TimeoutError:
         return ()
+    except CancelledError:
+        raise OSError("the scheduler has gone, or gave up the runs") from None
 
 
 def _slots(client, resources):
@@ -357,12 +359,11 @@ class Progress(contextlib.AbstractContextManager):
         left = _span(self.left(waiting, running, slots))
         text = f"{made} of {self._due} done, {len(running)} running"
         text += f", {len(failed)} failed, {left} left"
-        if not slots and waiting:
-            text += ", no worker that could"
-            if "no worker" not in self._text:
-                self.line("waiting for a worker")
-        self._text = text
-        self._bar.set_description_str(text, refresh=False)
+        nobody = ", no worker that could"
+        before, self._text = self._text, text if slots else text + nobody
+        if not slots and not before.endswith(nobody):
+            self.line("waiting for one")
+        self._bar.set_description_str(self._text, refresh=False)
         self._bar.n = made + len(failed)
         self._bar.refresh()
 
