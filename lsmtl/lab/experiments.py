@@ -52,8 +52,7 @@ class Experiment:
         special: (preset, dataset) → what differs from that for this dataset.
         runs: (sizes, number of landmarks) → the `Run`s.
         measure: (AnnData or None, Run, device) → metrics.
-        timed: (record) → whether the run measures time, and so is made while no other
-            run of a sweep is.
+        timed: (record) → whether the run measures time, and so wants no company.
     """
 
     name: str

@@ -81,7 +81,7 @@ def plan(chosen, preset, datasets=None, seed=0):
             for run in runs:
                 minutes = run.pop("minutes")
                 memory = peaks.get(experiments.kind(run), WORKER)
-                alone = bool(experiment.timed(run))
+                alone = preset != "gpu" and bool(experiment.timed(run))
                 tasks.append(Task(experiment, run, minutes, memory, alone))
     return sorted(tasks, key=lambda task: (task.alone, -task.minutes))
 
