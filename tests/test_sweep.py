@@ -16,9 +16,10 @@ import sweep_toy
 import torch
 from distributed import Client
 
-from lsmtl.lab import experiments, records, sweep
+from lsmtl.lab import cluster, experiments, records, sweep
 from lsmtl.lab.chapters import EXPERIMENTS
-from lsmtl.lab.sweep import Progress, Task, choose, worker_environments
+from lsmtl.lab.cluster import worker_environments
+from lsmtl.lab.sweep import Progress, Task, choose
 
 TESTS = Path(__file__).parent
 
@@ -29,7 +30,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "COMMITTED", tmp_path / "committed")
     with mock.patch.dict(os.environ, TOY_FOLDER=str(tmp_path)):
         os.environ["LSMTL_RECORDS"] = str(tmp_path / "new")
-        os.environ.pop(sweep.ADDRESS, None)
+        os.environ.pop(cluster.ADDRESS, None)
         os.environ.pop("TQDM_DISABLE", None)
         yield tmp_path
 
@@ -118,7 +119,7 @@ def test_what_dies_or_fails_costs_itself_only(acts, folder, capsys):
         assert all(end <= begins or ends <= begin for begin, end in spans.values())
 
 
-def test_ctrl_c_leaves_valid_records_and_the_rest_for_later(acts, folder, cluster):
+def test_ctrl_c_leaves_valid_records_and_the_rest_for_later(acts, folder, scheduler):
     acts("ok stuck-once ok ok stuck-once ok")
     toy = ["-c", "import sweep_toy; sweep_toy.main()"]
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -131,7 +132,7 @@ def test_ctrl_c_leaves_valid_records_and_the_rest_for_later(acts, folder, cluste
     assert "stopped: 3 still due" in printed
     assert errors == ""
     assert recorded() == [0, 2, 3]
-    os.environ[sweep.ADDRESS] = cluster
+    os.environ[cluster.ADDRESS] = scheduler
     assert command() == 0
     assert recorded() == [0, 1, 2, 3, 4, 5]
     assert begun(folder) == {0: 1, 1: 2, 2: 1, 3: 1, 4: 2, 5: 1}
@@ -139,10 +140,10 @@ def test_ctrl_c_leaves_valid_records_and_the_rest_for_later(acts, folder, cluste
 
 def test_a_worker_for_each_gpu_sees_no_other(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with sweep.local("gpu") as cluster, Client(cluster) as client:
+    with cluster.local("gpu") as made, Client(made) as client:
         seen = client.run(lambda: os.environ["CUDA_VISIBLE_DEVICES"])
         assert sorted(seen.values()) == ["0", "1"]
-        assert sweep._slots(client, {"GPU": 1}) == 2
+        assert cluster.slots(client, {"GPU": 1}) == 2
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_workers_have_the_gpus_that_may_be_used(
 
 @pytest.mark.parametrize(("threads", "workers"), [(None, 8), ("", 8), ("3", 2)])
 def test_there_is_a_worker_a_core(monkeypatch, threads, workers):
-    monkeypatch.setattr(sweep, "CPU_COUNT", 8)
+    monkeypatch.setattr(cluster, "CPU_COUNT", 8)
     os.environ.pop("OMP_NUM_THREADS", None)
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = threads
@@ -179,7 +180,7 @@ def test_there_is_a_worker_a_core(monkeypatch, threads, workers):
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def scheduler(tmp_path_factory):
     """The address of a scheduler with one worker, started as on a cluster."""
     folder = tmp_path_factory.mktemp("cluster")
     file = folder / "scheduler.json"
@@ -199,8 +200,8 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture
-def elsewhere(cluster):
-    os.environ[sweep.ADDRESS] = cluster
+def elsewhere(scheduler):
+    os.environ[cluster.ADDRESS] = scheduler
 
 
 def test_the_second_time_nothing_is_done(acts, folder, elsewhere, capsys):
@@ -260,10 +261,10 @@ def test_a_worker_with_other_code_or_data_makes_no_records(
     assert recorded() == []
 
 
-def test_a_worker_without_a_gpu_gets_no_run_that_needs_one(cluster):
-    with Client(cluster) as client:
-        assert sweep._slots(client, {"GPU": 1}) == 0
-        assert sweep._slots(client, None) == 1  # in two threads, one run at a time
+def test_a_worker_without_a_gpu_gets_no_run_that_needs_one(scheduler):
+    with Client(scheduler) as client:
+        assert cluster.slots(client, {"GPU": 1}) == 0
+        assert cluster.slots(client, None) == 1  # in two threads, one run at a time
 
 
 def test_workers_cannot_be_counted_elsewhere(acts, elsewhere):

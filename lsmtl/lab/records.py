@@ -102,7 +102,7 @@ def _no_number(constant):
 def forget_peak():
     """Let the most memory that `provenance` reports count from here.
 
-    Where that can't be done (not Linux), the processor's counts from the process's start.
+    Where that can't be done (not on Linux), memory counts from the process's start.
     """
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # of the process's resident set
