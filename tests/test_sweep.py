@@ -143,6 +143,8 @@ def test_a_worker_for_each_gpu_sees_no_other(monkeypatch):
     with cluster.local("gpu") as made, Client(made) as client:
         seen = client.run(lambda: os.environ["CUDA_VISIBLE_DEVICES"])
         assert sorted(seen.values()) == ["0", "1"]
+        slow = client.run(lambda: "MALLOC_TRIM_THRESHOLD_" in os.environ)
+        assert not any(slow.values())  # Dask would set it, and runs take twice the time
         assert cluster.slots(client, {"GPU": 1}) == 2
 
 

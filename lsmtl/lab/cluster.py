@@ -73,7 +73,8 @@ def local(preset, workers=None):
     }
     scheduler = {"cls": Scheduler, "options": address | {"port": 0}}
     settings = {f"distributed.nanny.pre-spawn-environ.{n}": threads for n in THREADS}
-    settings["distributed.worker.profile.enabled"] = False  # it would cost runs time
+    settings["distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_"] = None
+    settings["distributed.worker.profile.enabled"] = False  # both cost the runs time
     with dask.config.set(settings):
         # Ctrl-C is for this process only: threads and processes that are made with the
         # signal blocked have it blocked. The tracker would unblock it when it starts.
