@@ -49,8 +49,10 @@ test: $(READY)  ## check style, package, chapters, book and pages
 data: $(READY)  ## download the on-demand datasets, or tell what is missing
 	$(BIN)/python -m lsmtl.data
 
-records: $(READY)  ## make the run records that are missing (PRESET=laptop)
-	LSMTL_RECORDS=book/records $(BIN)/python -m lsmtl.lab --preset $(PRESET)
+records: $(READY)  ## make the run records that are missing (PRESET=laptop EXPERIMENT=…)
+	LSMTL_RECORDS=book/records $(BIN)/python -m lsmtl.lab --preset $(PRESET) \
+	  $(if $(EXPERIMENT),--experiment $(EXPERIMENT)) \
+	  $(if $(DATASET),--dataset $(DATASET)) $(if $(WORKERS),--workers $(WORKERS))
 	$(BIN)/python scripts/make_figure.py
 
 bench: $(READY)  ## measure the core against others and file the records

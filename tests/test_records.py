@@ -1,6 +1,7 @@
 """Run records: what their key depends on, and that no line is lost."""
 
 import json
+import sys
 import warnings
 
 import pytest
@@ -195,6 +196,15 @@ def test_metrics_that_are_no_numbers_are_refused(folders, value, place):
     with pytest.raises(ValueError, match="JSON compliant"):
         records.write(RECORD | {"metrics": {"mae": place(value)}})
     assert not folders[1].exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a peak")
+def test_peak_memory_is_that_of_the_run_and_not_of_an_earlier_one():
+    large = bytearray(300 * 2**20)
+    before = records.provenance("cpu")["peak_memory_mb"]
+    del large
+    records.forget_peak()
+    assert records.provenance("cpu")["peak_memory_mb"] < before - 250
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])

@@ -5,6 +5,8 @@ records and makes those that are missing. Changing what a run computes means rai
 the experiment's `recipe_version`, so that old records no longer count.
 """
 
+import collections
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +23,8 @@ from lsmtl.lab import records
 from lsmtl.linear import ridge
 from lsmtl.training import predict
 
+UNKNOWN = 0.1  # minutes, the estimate for a run of which nothing is known
+LASTING = ("minutes", "epochs", "batch_size")  # of a configuration
 KNOWN = {  # on-demand set → its landmarks and fingerprint by group, for its records
     "gtex59": (20, "40973e627f9a05f68960c5adc4d92b54915f5f840095762e64a6d08db9691240"),
     "arrays": (943, "3cd17db887127a26561c36aa23ae8c26ebf4c1adab1d623d1b1458b1f8fdc1eb"),
@@ -51,6 +55,7 @@ class Experiment:
         measure: (AnnData or None, Run, device) → metrics.
         minutes: method → about how long its longest run takes on a GPU, if that is
             more than seconds.
+        timed: (record) → whether the run measures time, and so wants no company.
     """
 
     name: str
@@ -61,6 +66,7 @@ class Experiment:
     measure: Callable = field(repr=False)
     special: dict = field(default_factory=dict)
     minutes: dict = field(default_factory=dict)
+    timed: Callable = field(default=lambda record: False, repr=False)
 
     def size(self, preset, dataset):
         """How large the runs of a preset are on a dataset."""
@@ -121,7 +127,7 @@ def planned(experiment, preset, dataset, files=True, seed=0):
     """
     one_of("preset", preset, experiment.sizes)
     group = experiment.datasets[one_of("dataset", dataset, experiment.datasets)]
-    adata, landmarks, content = _source(dataset, group, files)
+    adata, landmarks, content = source(dataset, group, files)
     return adata, [
         {
             "experiment": experiment.name,
@@ -137,8 +143,11 @@ def planned(experiment, preset, dataset, files=True, seed=0):
     ]
 
 
-def _source(dataset, group, files):
-    """An AnnData, its number of landmarks and its hash."""
+def source(dataset, group, files=True):
+    """A dataset's AnnData, its number of landmarks and its hash.
+
+    Args: as for `planned`.
+    """
     if dataset == "simulated":  # each run draws it, as its configuration says
         return None, None, simulation.fingerprint()
     try:
@@ -149,6 +158,62 @@ def _source(dataset, group, files):
         return None, *KNOWN[dataset]
     landmarks = int((adata.var["role"] == "landmark").sum())
     return adata, landmarks, data.fingerprint(adata, group)
+
+
+def due(experiment, preset, datasets=None, seed=0, known=None):
+    """The runs of an experiment that have no record yet.
+
+    A set whose files are missing is left out, with a line that says so.
+
+    Args:
+        experiment: an `Experiment`.
+        preset: how large; an experiment without it has nothing due.
+        datasets: which of its `datasets`; None means all.
+        seed: added to the seed of every run.
+        known: what `records.read` gave; None reads the records now.
+
+    Yields:
+        A dataset, its AnnData and its runs as `planned` gives them, with `minutes`: the
+        longest that a run of its `kind` took, else what the experiment says, and no
+        less than a run is given by its configuration.
+    """
+    known = records.read(experiment.name) if known is None else known
+    longest = most(known, "wall_s")
+    for dataset in experiment.datasets if preset in experiment.sizes else ():
+        if datasets is not None and dataset not in datasets:
+            continue
+        try:
+            adata, runs = planned(experiment, preset, dataset, seed=seed)
+        except FileNotFoundError as error:  # an on-demand set
+            print(f"{experiment.name}, {dataset}: left out: {error}", file=sys.stderr)
+            continue
+        for run in runs:
+            guess = experiment.minutes.get(run["method"], UNKNOWN)
+            guess = round(longest.get(kind(run), 60 * guess) / 60, 2)
+            run["minutes"] = max(guess, run["configuration"].get("minutes", 0))
+        missing = {records.key(run): run for run in runs}
+        yield dataset, adata, [run for k, run in missing.items() if k not in known]
+
+
+def kind(record):
+    """What runs of about the same length share."""
+    fields = [record[k] for k in ("experiment", "preset", "dataset", "method")]
+    return (*fields, *(record["configuration"].get(k) for k in LASTING))
+
+
+def most(known, field):
+    """The largest value of a field of the records of each kind."""
+    found = collections.defaultdict(list)
+    for record in known.values():
+        found[kind(record)].append(record[field])
+    return {name: max(values) for name, values in found.items()}
+
+
+def label(record):
+    """What a run is called where it is listed."""
+    settings = [f"{k} {v}" for k, v in record["configuration"].items() if k != "group"]
+    where = f"{record['experiment']}, {record['dataset']}, {record['method']}"
+    return ", ".join([where, *settings, f"seed {record['seed']}"])
 
 
 def make(experiment, record, adata):

@@ -7,7 +7,6 @@ when it is merged.
 """
 
 import argparse
-import collections
 import hashlib
 import json
 import sys
@@ -15,12 +14,11 @@ from pathlib import Path
 
 from lsmtl._checks import one_of
 from lsmtl.data import plain
-from lsmtl.lab import lease, records
+from lsmtl.lab import experiments, lease, records
 from lsmtl.lab.chapters import EXPERIMENTS
 from lsmtl.lab.experiments import planned
 
 LIMIT = 56.0  # MB of data: the repository travels with them
-UNKNOWN = 0.1  # minutes, the estimate for a run of which nothing is known
 
 
 def bundle(folder, preset="gpu", only=()):
@@ -50,7 +48,7 @@ def bundle(folder, preset="gpu", only=()):
     parts, sets = [], {}  # a part: what belongs together; a set: AnnData, columns
     for name in only or known:
         if name in EXPERIMENTS:
-            for dataset, adata, runs in _due(EXPERIMENTS[name], preset):
+            for dataset, adata, runs in experiments.due(EXPERIMENTS[name], preset):
                 parts.append(runs)
                 if runs and adata is not None:
                     group = EXPERIMENTS[name].datasets[dataset]
@@ -101,27 +99,6 @@ def _measured(name):
     """Whether a benchmark has been measured on a GPU."""
     found = (r["configuration"] for r in records.read("bench").values())
     return any((c["benchmark"], c["device"]) == (name, "cuda") for c in found)
-
-
-def _due(experiment, preset):
-    """Yields a dataset, its AnnData and the runs on it without a record."""
-    known = records.read(experiment.name)
-    longest = collections.defaultdict(float)
-    for record in known.values():
-        kind = lease.kind(record)
-        longest[kind] = max(longest[kind], round(record["wall_s"] / 60, 2))
-    for dataset in experiment.datasets if preset in experiment.sizes else ():
-        try:
-            adata, runs = planned(experiment, preset, dataset)
-        except FileNotFoundError as error:  # an on-demand set
-            print(f"{experiment.name}, {dataset}: left out: {error}", file=sys.stderr)
-            continue
-        for run in runs:
-            guess = experiment.minutes.get(run["method"], UNKNOWN)
-            guess = longest.get(lease.kind(run), guess)
-            run["minutes"] = max(guess, run["configuration"].get("minutes", 0))
-        due = {records.key(run): run for run in runs}
-        yield dataset, adata, [run for key, run in due.items() if key not in known]
 
 
 def _value(part):

@@ -18,7 +18,7 @@ import torch
 from lsmtl import data
 from lsmtl._checks import finite
 from lsmtl.data import plain, simulation
-from lsmtl.lab import records
+from lsmtl.lab import experiments, records
 from lsmtl.lab.chapters import EXPERIMENTS
 from lsmtl.lab.experiments import make
 
@@ -170,9 +170,7 @@ def kind(item):
     """What runs of about the same length share."""
     if "benchmark" in item:
         return item["benchmark"]
-    kept = [item[k] for k in ("experiment", "preset", "dataset", "method")]
-    lasting = ("minutes", "epochs", "batch_size")
-    return (*kept, *(item["configuration"].get(k) for k in lasting))
+    return experiments.kind(item)
 
 
 def _identity(item):
@@ -185,9 +183,7 @@ def _identity(item):
 def _name(item):
     if "benchmark" in item:
         return f"benchmark {item['benchmark']}"
-    settings = [f"{k} {v}" for k, v in item["configuration"].items() if k != "group"]
-    where = f"{item['experiment']}, {item['dataset']}, {item['method']}"
-    return ", ".join([where, *settings, f"seed {item['seed']}"])
+    return experiments.label(item)
 
 
 def _made(item, sets):

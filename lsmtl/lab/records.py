@@ -6,6 +6,7 @@ A record's key is what decides its result: experiment, method, configuration, da
 hash, seed and a recipe version that is raised by hand. All else is provenance.
 """
 
+import contextlib
 import datetime
 import functools
 import hashlib
@@ -99,7 +100,12 @@ def _no_number(constant):
 
 
 def forget_peak():
-    """Let the GPU memory that `provenance` reports count from here."""
+    """Let the most memory that `provenance` reports count from here.
+
+    Where that can't be done (not on Linux), memory counts from the process's start.
+    """
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # of the process's resident set
     if torch.cuda.is_initialized():
         torch.cuda.reset_peak_memory_stats()
 

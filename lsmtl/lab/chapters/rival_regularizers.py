@@ -167,6 +167,7 @@ EXPERIMENT = Experiment(
     special={(preset, "ecoli"): {"tasks": MANY[:3]} for preset in ("laptop", "gpu")},
     runs=_runs,
     measure=_measure,
+    timed=lambda record: "tasks" in record["configuration"],
 )
 
 
