@@ -85,3 +85,11 @@ def test_a_verdict_is_shown_as_text_and_escaped_as_html():
     verdict = check("transcriptome.3", broken)
     assert repr(verdict).startswith("✗") and "TypeError" in repr(verdict)
     assert "&lt;b&gt;" in verdict._repr_html_()
+
+
+def test_either_way_to_round_at_random_is_right():
+    def up_where_small(x, step, u):
+        low = np.floor(x / step)
+        return (low + (u < x / step - low)) * step
+
+    assert check("engine.2", up_where_small)

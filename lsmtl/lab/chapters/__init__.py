@@ -29,8 +29,8 @@ _MODULES = (  # as the book has them
     unlabelled_profiles,
     compendium,
     learned_relations,
-    engine,
     cost,
+    engine,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
