@@ -18,7 +18,7 @@ from lsmtl.networks import MLP
 from lsmtl.training import Recipe, fit, predict
 
 LIKE = {  # real set → what is drawn beside it: as many profiles and genes, in worlds
-    # whose studies, of those below 40, are most like the real ones in number and size
+    # whose studies, among seeds below 40, are like the real ones in number and size
     "arrays": {
         "samples": 297,
         "genes": (943, 9520),
