@@ -206,7 +206,17 @@ def test_least_seconds_is_bound_by_memory_or_by_arithmetic():
         (lambda: cost.count("LSMTL", (3,)), "method must be one of DenseNet"),
         (lambda: cost.peak("Deep-AMTL", (3,)), "DenseNet, V, Deep-LSMTL"),
         (lambda: cost.least_seconds(10, 10, 0, 1), "bandwidth must be"),
+        (lambda: cost.least_seconds(10, 10, 1, 0.5), "peak must be"),
         (lambda: cost.operations(10, 0), "batch must be a positive"),
+        (lambda: cost.count("V", (0, 5)), "hidden must be a positive"),
+        (lambda: cost.count("V", (5,), targets=9.5), "targets must be a positive"),
+        (lambda: cost.count("V", (5,), landmarks=-1), "landmarks must be a positive"),
+        (lambda: cost.count("Deep-LSMTL", (5,), rank=0), "rank must be a positive"),
+        (lambda: cost.activations((5, -5)), "hidden must be a positive"),
+        (lambda: cost.peak("V", (5,), targets=0), "targets must be a positive"),
+        (lambda: cost.peak("V", (5,), batch=0), "batch must be a positive"),
+        (lambda: timing.seconds({}, 1), "functions must hold at least one"),
+        (lambda: timing.seconds({"a": list}, 0), "rounds must be a positive"),
         (
             lambda: tracing.traced_peak(
                 lambda: (MLP(2, 2, ()), None), 5, "bf16 states"

@@ -106,6 +106,13 @@ def test_mean_strength_and_noise_are_what_is_asked_for():
     assert made.strength[20:].mean() == pytest.approx(0.3, abs=0.02)
 
 
+def test_values_are_finite_however_much_of_them_is_noise():
+    made = world(**SMALL, noise=0.99)
+    assert made.noise[20:].mean() == pytest.approx(0.99, abs=0.01)
+    assert made.noise.max() < 1
+    assert made.chunk(0).isfinite().all()
+
+
 def test_effects_on_programs_have_their_shares_and_heavy_tails():
     z = np.concatenate([WORLD.programs(k) for k in range(30)])
     rare = z / z.std(0)

@@ -40,10 +40,11 @@ FALL = 1.0  # ω_p falls as p to the power of minus this
 TYPES = 60  # cell types
 SHARES = {"type": 0.3, "study": 0.35, "condition": 0.25, "profile": 0.1}  # of Var(z)
 FREEDOM = 5  # of Student's t, from which all effects on programs are drawn
-REPLICATES = 6  # profiles of a condition, on average
+REPLICATES = 6  # profiles of a condition, on average, before chunks cut some
 GAIN = 4.0  # slope of the saturating functions, per deviation of their input
 THRESHOLD = 0.8  # spread of their thresholds, in the same deviations
 CONCENTRATION = 10  # of the Beta distributions of relatedness and noise over genes
+MOST = 1 - 1e-6  # of a gene's variance that can be noise
 CANDIDATES = 2  # genes of a cluster from which its representative is taken
 PLATFORMS = {  # spread of the genes' gains and offsets, floor in log2, noise's odds
     "microarray": (0.0, 0.0, 1.5, 1.0),
@@ -72,10 +73,11 @@ def world(
         modules: M, at most T; None makes one for every 50 targets.
         platform: one of `PLATFORMS`. Each reads the same genes with its own gains,
             offsets, floor and noise, in other samples with another mix of cell types.
-        noise: mean share of noise in a gene's variance on the first platform.
+        noise: mean over targets of the share of noise in a gene's variance on the first
+            platform; landmarks have less.
         relatedness: mean over targets of the share of a target's variance that its
             module's program makes.
-        per_study: mean number of profiles of a study.
+        per_study: mean number of profiles of a study, before chunks of 256 cut some.
         device: where chunks are made.
 
     Returns:
@@ -101,6 +103,7 @@ def world(
     )
     strength = _shares(_generator(seed, "strength"), relatedness, landmarks, targets)
     share = _shares(_generator(seed, "noise"), noise, landmarks, targets, np.min)
+    share = share.clip(max=MOST)  # a Beta draw can be 1 to the last digit
     rng = _generator(seed, "programs")
     drawn = {
         "a": _slopes(rng, weights, modules),
@@ -215,7 +218,7 @@ class World:
         new_study[0] = True  # a study lies within a chunk
         new_group = new_study | (rng.random(CHUNK) < 1 / REPLICATES)
         study, group = new_study.cumsum() - 1, new_group.cumsum() - 1
-        pair = rng.choice(TYPES, (CHUNK, 2), p=self.mix)  # a study compares two types
+        pair = rng.choice(TYPES, (CHUNK, 2), p=self.mix)  # at most two in a study
         which = rng.integers(2, size=CHUNK)
         return study, group, pair[study, which[group]], rng
 

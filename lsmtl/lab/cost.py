@@ -114,6 +114,9 @@ def operations(weights, batch, training=True):
         batch: B.
         training: with the backward pass.
 
+    Raises:
+        ValueError: `batch` is no positive whole number or `weights` no whole number.
+
     >>> operations(534_000_000, batch=100) / 1e12  # TFLOP a step
     0.3204
     """
@@ -134,7 +137,7 @@ def least_seconds(weights, batch, bandwidth, peak, scheme="fp32"):
         scheme: see `traffic`.
 
     Raises:
-        ValueError: there is no such scheme, or a rate is not positive.
+        ValueError: there is no such scheme, or a rate is below one a second.
 
     >>> round(least_seconds(553_000_000, 100, 3.35e12, 495e12, "tf32") * 1000, 1)  # ms
     6.6
@@ -163,14 +166,18 @@ def count(method, hidden, targets=TARGETS, landmarks=LANDMARKS, rank=1000):
         landmarks: D.
         rank: K.
 
+    Raises:
+        ValueError: there is no such method, or a size is no positive whole number.
+
     >>> f"{count('Deep-LSMTL', (3000, 3000)):.2e}"
     '9.98e+07'
     """
     extra = EXTRA[one_of("method", method, EXTRA)]
+    hidden, targets, landmarks = _sizes(hidden, targets, landmarks)
     weights, width = 0, landmarks
     for units in hidden:
         weights, width = weights + width * units, width + units
-    return weights + width * targets + extra(targets, width, rank)
+    return weights + width * targets + extra(targets, width, whole("rank", rank))
 
 
 def activations(hidden, targets=TARGETS, landmarks=LANDMARKS):
@@ -185,9 +192,13 @@ def activations(hidden, targets=TARGETS, landmarks=LANDMARKS):
         targets: T.
         landmarks: D.
 
+    Raises:
+        ValueError: a size is no positive whole number.
+
     >>> activations((10,), targets=5, landmarks=3)  # 8 + 13 + 3·10 + 3·5
     66
     """
+    hidden, targets, landmarks = _sizes(hidden, targets, landmarks)
     kept, width = landmarks + 4 * targets, landmarks
     for units in hidden:
         width += units
@@ -207,17 +218,27 @@ def peak(method, hidden, targets=TARGETS, landmarks=LANDMARKS, rank=1000, batch=
         hidden, targets, landmarks, rank: as for `count`.
         batch: B.
 
+    Raises:
+        ValueError: there is no such method, or a size is no positive whole number.
+
     >>> round(peak("Deep-LSMTL", (9000,) * 3) / 2**30, 1)  # GiB
     8.3
     """
+    one_of("method", method, ("DenseNet", "V", "Deep-LSMTL"))
+    weights = count(method, hidden, targets, landmarks, rank)
+    kept = whole("batch", batch) * activations(hidden, targets, landmarks)
     more = {
         "DenseNet": 0,
         "V": targets**2 + batch * 2 * targets,
         "Deep-LSMTL": batch * (4 * targets + 2 * rank),
-    }[one_of("method", method, ("DenseNet", "V", "Deep-LSMTL"))]
-    kept = batch * activations(hidden, targets, landmarks) + more
-    weights = count(method, hidden, targets, landmarks, rank)
-    return HELD["fp32"] * weights + 4 * kept
+    }[method]
+    return HELD["fp32"] * weights + 4 * (kept + more)
+
+
+def _sizes(hidden, targets, landmarks):
+    """The sizes of a network, each a positive whole number."""
+    hidden = [whole("hidden", units) for units in hidden]
+    return hidden, whole("targets", targets), whole("landmarks", landmarks)
 
 
 def largest(fits, limit=10**9):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from lsmtl import objective
-from lsmtl._checks import one_of
+from lsmtl._checks import one_of, whole
 from lsmtl.engine import Single, settings
 from lsmtl.recipe import Recipe
 
@@ -55,7 +55,7 @@ def seconds(functions, rounds, processor=False):
     machine does falls on all alike; a first round is not counted.
 
     Args:
-        functions: dict of a name → a function without arguments.
+        functions: dict of a name → a function without arguments, at least one.
         rounds: how often each is timed.
         processor: count the processor's time, of all threads, instead of the wall's:
             for one thread on a busy machine.
@@ -63,10 +63,16 @@ def seconds(functions, rounds, processor=False):
     Returns:
         dict of the name → seconds (rounds,).
 
+    Raises:
+        ValueError: there is no function, or `rounds` is no positive whole number.
+
     >>> found = seconds({"a": lambda: time.sleep(0.01), "b": lambda: None}, rounds=3)
     >>> bool((found["a"] > found["b"]).all())
     True
     """
+    if not functions:
+        raise ValueError("functions must hold at least one function, got none")
+    whole("rounds", rounds)
     clock = time.process_time if processor else time.perf_counter
     names, found = list(functions), {name: [] for name in functions}
     for number in range(rounds + 1):
