@@ -68,6 +68,14 @@ def test_a_detached_g_leaves_the_network_alone_and_another_does_not():
     assert detached["ap_predictions"] == plain["ap_predictions"]
 
 
+def test_each_share_hidden_of_a_detached_g_has_a_coupled_twin():
+    for preset in chapter.EXPERIMENT.sizes:
+        runs = [*chapter._runs(chapter.EXPERIMENT.size(preset, "simulated"), 40)]
+        detached = [r.configuration for r in runs if r.method == "G detached"]
+        coupled = [r.configuration for r in runs if r.method == "Deep-LSMTL"]
+        assert len(detached) > 2 and all(c in coupled for c in detached)
+
+
 def test_g_reads_by_its_mean_jacobian_and_untrained_it_knows_nothing():
     many = WORLD | {"targets": 200}
     found = measure("G untrained", NETWORK | G | {"world": many})

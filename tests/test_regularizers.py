@@ -341,3 +341,11 @@ def test_relations_need_two_profiles_of_the_same_targets(f):
         make().relations(f[:1])
     with pytest.raises(ValueError, match=f"11 targets .* made for {T}"):
         make().relations(torch.zeros(B, 11))
+
+
+def test_relations_take_an_array_and_refuse_what_is_no_matrix_of_numbers(f):
+    g = make()
+    assert torch.equal(g.relations(f.numpy()), g.relations(f))
+    for wrong in (f[0], "predictions", torch.full((B, T), torch.nan)):
+        with pytest.raises(ValueError, match="predictions must"):
+            g.relations(wrong)

@@ -215,6 +215,26 @@ def test_hiding_is_what_the_mask_does():
         np.testing.assert_allclose(moved[:, s], expected, rtol=1e-9, atol=1e-12)
 
 
+def test_a_unit_that_never_moves_tells_nothing():
+    g, f = blocks(), values()
+    g.V1.weight.data[4] = 0
+    assert all(np.isfinite(R).all() for R in readings(g, f).values())
+    g.V2.weight.data[:, 4] *= 9
+    f[:, 3] = 0  # then so does a unit that feeds on this task alone
+    before = readings(g, f)
+    g.V1.weight.data[4, 3] = 1
+    after = readings(g, f)
+    for name in ("rows", "columns"):
+        np.testing.assert_allclose(after[name], before[name], atol=1e-12)
+
+
+def test_hiding_looks_at_the_first_profiles():
+    g, f = blocks(), values()
+    moved = hiding(g, f, rows=5)
+    torch.testing.assert_close(moved, hiding(g, f[:5], rows=40))
+    assert not torch.allclose(moved, hiding(g, f, rows=40))
+
+
 def test_hiding_sees_a_relation_whose_mean_slope_is_zero():
     """G makes |f0| of task 0: two units of opposite sign, added up."""
     g = MaskedLowRank(3, 2).double()

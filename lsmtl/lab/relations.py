@@ -56,13 +56,14 @@ def readings(g, predictions):
     with torch.no_grad():
         z = g.V1(predictions)  # (n, K)
         R, U = g.relations(predictions), directions(predictions, z.shape[1])
+        held = z.std(0)  # a unit that never moves tells nothing
         found = {
             "jacobian": R,
             "along": R @ U @ U.T,
             "path": g.V2.weight @ g.V1.weight,
             "hiding": hiding(g, predictions),
             "rows": _alike(g.V2.weight * g.activation(z).std(0)),
-            "columns": _alike(g.V1.weight.T / z.std(0)),
+            "columns": _alike(g.V1.weight.T / torch.where(held > 0, held, torch.inf)),
         }
         return {name: R.fill_diagonal_(0).cpu().numpy() for name, R in found.items()}
 
@@ -82,7 +83,8 @@ def hiding(g, predictions, rows=50):
     Args:
         g: a `MaskedLowRank`.
         predictions: F(x) (n, T), or measured values.
-        rows: of how many profiles the root of the mean square is taken.
+        rows: over how many profiles, the first ones, the root of the mean square is
+            taken; where profiles are sorted these may be of few studies, so shuffle.
 
     Returns:
         (T, T); row t moves when column s is hidden.

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from lsmtl._checks import finite, one_of, same_targets, whole
+from lsmtl._checks import finite, matrix, one_of, same_targets, whole
 
 
 class MaskedLowRank(nn.Module):
@@ -106,22 +106,27 @@ class MaskedLowRank(nn.Module):
         read G.
 
         Args:
-            predictions: F(x) (n, T) of at least two profiles, or measured values.
+            predictions: F(x) (n, T) of at least two profiles, or measured values; a
+                tensor or an array.
 
         Returns:
             R (T, T), signed: row t is rebuilt, column s is used; zero diagonal. A task
             whose predictions are constant has no relations.
 
         Raises:
-            ValueError: predictions are those of other targets, or of one profile.
+            ValueError: predictions are no matrix of finite numbers, those of other
+                targets, or of one profile.
 
         >>> g = MaskedLowRank(targets=50, rank=5)
         >>> g.relations(torch.randn(20, 50)).shape
         torch.Size([50, 50])
         """
+        predictions = matrix("predictions", predictions).to(self.V1.weight)
         same_targets(predictions, self.targets)
         if len(predictions) < 2:
-            raise ValueError("predictions must be of at least 2 profiles, got 1")
+            raise ValueError(
+                f"predictions must be of at least 2 profiles, got {len(predictions)}"
+            )
         z = self.V1(predictions)  # (n, K)
         slope = torch.where(z > 0, 1.0, self.activation.negative_slope).mean(0)
         J = (self.V2.weight * slope) @ self.V1.weight  # (T, T)

@@ -62,7 +62,8 @@ def _runs(sizes, landmarks):
         yield Run("DenseNet", world | net, seed)
         for change in of_g:
             yield Run("Deep-LSMTL", world | net | base | change, seed)
-        yield Run("G detached", world | net | base, seed)
+        for masked in sizes["detached"]:
+            yield Run("G detached", world | net | base | {"masked": masked}, seed)
         yield Run("G untrained", world | net | base, seed)
         for masked in sizes["alone"]:
             yield Run("G alone", world | net | base | {"masked": masked}, seed)
@@ -257,6 +258,7 @@ SMALL = {
     "strengths": [0.1, 1.0],
     "ranks": [],
     "masks": [0.5],
+    "detached": [0.1, 0.5],
     "alone": [0.1],
     "v": [],
     "rivals": {name: strengths[1:2] for name, strengths in RIVALS.items()},
@@ -265,6 +267,7 @@ SMALL = {
 GRID = {
     "strengths": [0.03, 0.1, 0.3, 1.0, 3.0],
     "masks": [0.02, 0.5, 0.9],
+    "detached": [0.1, 0.5],
     "alone": [0.02, 0.1, 0.5, 0.9],
     "v": [0.1, 1.0],
     "rivals": RIVALS,
