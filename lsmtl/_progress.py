@@ -22,5 +22,9 @@ except ImportError:
         def update(self, _):
             """Show nothing."""
 
-        def set_postfix_str(self, _):
+        def set_postfix_str(self, _, refresh=True):
             """Show nothing."""
+
+
+# A training of seconds shows nothing: many in a row would flood a notebook.
+CALM = {"leave": False, "delay": 3, "mininterval": 1}

@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from lsmtl._checks import finite, matrix, natural, one_of, whole
-from lsmtl._progress import tqdm
+from lsmtl._progress import CALM, tqdm
 from lsmtl.checkpoints import Progress
 from lsmtl.metrics import mae
 from lsmtl.networks import MLP
@@ -180,7 +180,7 @@ def fit_semigan(
     draw = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(), own_random(gan, "random", device, seed):
         torch.manual_seed(seed)
-        bar = tqdm(range(recipe.epochs), desc="fit", unit="epoch", leave=False)
+        bar = tqdm(range(recipe.epochs), desc="fit", unit="epoch", **CALM)
         for epoch in bar:
             for optimizer in adams:
                 optimizer.param_groups[0]["lr"] = recipe.rate(epoch)
@@ -216,7 +216,7 @@ def fit_semigan(
                     f"the profiles, or try a lower lr than {recipe.lr}"
                 )
             progress.add((epoch, recipe.rate(epoch), *found), network)
-            bar.set_postfix_str(f"validation MAE {score:.4f}")
+            bar.set_postfix_str(f"validation MAE {score:.4f}", refresh=False)
     gan.eval()
     network.load_state_dict(progress.best_state)
     history = pd.DataFrame(progress.history, columns=["epoch", "lr", *PARTS])

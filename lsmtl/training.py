@@ -11,7 +11,7 @@ import torch
 
 from lsmtl import engine, memory
 from lsmtl._checks import finite, matrix, natural, one_of
-from lsmtl._progress import tqdm
+from lsmtl._progress import CALM, tqdm
 from lsmtl.checkpoints import Checkpoint, Progress
 from lsmtl.metrics import mae
 from lsmtl.objective import Objective, make_optimizer, set_rate, step
@@ -147,10 +147,8 @@ def _fit(run, objective, train, validation, seed, graph, checkpoint, limit):
     )
     keeper.resume({"recipe": asdict(recipe), "seed": seed}, train, validation)
     first = progress.epoch
-    quiet = {"disable": True} if run.global_rank else {}
-    bar = tqdm(
-        range(first, recipe.epochs), desc="fit", unit="epoch", leave=False, **quiet
-    )
+    shown = CALM | ({"disable": True} if run.global_rank else {})
+    bar = tqdm(range(first, recipe.epochs), desc="fit", unit="epoch", **shown)
     for epoch in bar:
         lr = recipe.rate(epoch, progress.train_mae)
         set_rate(optimizer, lr)
@@ -174,7 +172,7 @@ def _fit(run, objective, train, validation, seed, graph, checkpoint, limit):
         if watched is not None:
             progress.train_mae.append(evaluate(run, network, *watched))
         progress.add((epoch, lr, loss, penalty, score), network)
-        bar.set_postfix_str(f"validation MAE {score:.4f}")
+        bar.set_postfix_str(f"validation MAE {score:.4f}", refresh=False)
         spent = engine.agreed(run, time.monotonic() - began)
         last = epoch + 1 == recipe.epochs
         last |= spent + spent / (progress.epoch - first) > limit

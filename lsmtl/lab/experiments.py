@@ -94,7 +94,9 @@ def results(experiment, preset, dataset, missing="run", seed=0):
     rows = []
     name = f"{experiment.name}, {preset}, {dataset}"
     # an explicit disable=False would overrule TQDM_DISABLE
-    for record in tqdm(runs, desc=name, unit="run") if missing == "run" else runs:
+    if missing == "run":
+        runs = tqdm(runs, desc=name, unit="run", mininterval=1)
+    for record in runs:
         found = known.get(records.key(record))
         if found is None and missing == "run":
             found = make(experiment, record, adata)
