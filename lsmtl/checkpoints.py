@@ -69,6 +69,8 @@ class Checkpoint:
         Raises:
             ValueError: the file is no checkpoint, or one of another training.
         """
+        if self.path is None:
+            return
         self.settings = {
             "network": _described(self.objective.network),
             "regularizer": _described(self.objective.regularizer),
@@ -76,9 +78,8 @@ class Checkpoint:
             "processes": self.run.world_size,
             "device": self.run.device.type,
         } | settings
-        if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path is None or not self.path.exists():
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.path.exists():
             return
         try:
             kept = torch.load(self.path, map_location="cpu", weights_only=True)
