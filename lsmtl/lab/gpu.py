@@ -41,7 +41,8 @@ def bundle(folder, preset="gpu", only=()):
     Raises:
         ValueError: a name is unknown, or the data are larger than `LIMIT`.
     """
-    benchmarks = {f"bench-{name}": name for name in _benchmarks()}
+    minutes = _benchmarks()
+    benchmarks = {f"bench-{name}": name for name in minutes}
     known = [*benchmarks, *EXPERIMENTS]
     for name in only:
         one_of("experiment or benchmark", name, known)
@@ -54,15 +55,15 @@ def bundle(folder, preset="gpu", only=()):
                     group = EXPERIMENTS[name].datasets[dataset]
                     sets.setdefault(dataset, (adata, set()))[1].add(group)
         elif preset == "gpu" and not _measured(benchmarks[name]):
-            minutes = _benchmarks()[benchmarks[name]]
-            parts.append([{"benchmark": benchmarks[name], "minutes": minutes}])
+            benchmark = benchmarks[name]
+            parts.append([{"benchmark": benchmark, "minutes": minutes[benchmark]}])
     if not only:
         parts.sort(key=_value)
     due = [item for part in parts for item in part]
     content = {"preset": preset, "data": _saved(Path(folder), sets), "due": due}
     (Path(folder) / lease.LIST).write_text(json.dumps(content, indent=1), "utf-8")
-    minutes = sum(item["minutes"] for item in due)
-    print(f"{len(due)} runs due, estimated at {minutes:.0f} minutes")
+    total = sum(item["minutes"] for item in due)
+    print(f"{len(due)} runs due, estimated at {total:.0f} minutes")
     return due
 
 
@@ -136,11 +137,14 @@ def merge(files):
             except ValueError as error:
                 raise ValueError(f"{file}, line {number}: {error}") from None
             found[records.key(record)] = record
+    known = set()
+    for name in {record["experiment"] for record in found.values()} - {"bench"}:
+        known |= records.read(name).keys()
     new = 0
     for key, record in found.items():
         if record["experiment"] == "bench":
             replace(record)
-        elif key in records.read(record["experiment"]):
+        elif key in known:
             continue
         else:
             records.write(record)
