@@ -6,6 +6,7 @@ the experiment's `recipe_version`, so that old records no longer count.
 """
 
 import collections
+import functools
 import sys
 import time
 from collections.abc import Callable
@@ -29,6 +30,9 @@ KNOWN = {  # on-demand set → its landmarks and fingerprint by group, for its r
     "gtex59": (20, "40973e627f9a05f68960c5adc4d92b54915f5f840095762e64a6d08db9691240"),
     "arrays": (943, "3cd17db887127a26561c36aa23ae8c26ebf4c1adab1d623d1b1458b1f8fdc1eb"),
 }
+
+# What simulated runs train on; those on the same profiles follow each other.
+drawn = functools.lru_cache(maxsize=1)(simulation.simulate_splits)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """A compendium whose truth is known: is it like real data, and like the paper's?"""
 
-import functools
 import time
 
 import numpy as np
@@ -9,10 +8,9 @@ import torch
 from lsmtl import data, dgex
 from lsmtl.data import Profiles
 from lsmtl.data.preprocess import quantile_normalize, reference_quantiles
-from lsmtl.data.simulation import simulate_splits
 from lsmtl.data.world import CHUNK, world
 from lsmtl.lab.exercises import Wrong, expect, numbers
-from lsmtl.lab.experiments import Experiment, Run, scores
+from lsmtl.lab.experiments import Experiment, Run, drawn, scores
 from lsmtl.linear import LeastSquares
 from lsmtl.networks import MLP
 from lsmtl.training import Recipe, fit, predict
@@ -67,7 +65,7 @@ def _measure(adata, run, device):
     size = c["samples"], c["landmarks"], c["targets"]
     if run.method == "draw":
         return _drawn(size, run.seed, device)
-    splits = _splits(*size, run.seed, c.get("together"), device)
+    splits = drawn(*size, run.seed, group=c.get("together"), device=device)
     train, validation, test = splits.train, splits.validation, splits.test
     if run.method == "KNN":
         valid_x, valid_y, test_x, test_y = (
@@ -179,13 +177,6 @@ def _drawn(size, seed, device):
         torch.cuda.synchronize()
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "gigabytes": total / 1e9}
-
-
-@functools.lru_cache(maxsize=1)
-def _splits(samples, landmarks, targets, seed, group, device):
-    return simulate_splits(
-        samples, landmarks, targets, seed, group=group, device=device
-    )
 
 
 def _neighbours(k, train, x):

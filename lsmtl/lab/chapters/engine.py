@@ -1,14 +1,12 @@
 """Training at full size: what larger batches, fewer bits and a narrow head buy."""
 
-import functools
 import time
 
 import numpy as np
 import torch
 
-from lsmtl.data.simulation import simulate_splits
 from lsmtl.lab.exercises import expect, numbers
-from lsmtl.lab.experiments import Experiment, Run, baseline, scores, tested
+from lsmtl.lab.experiments import Experiment, Run, baseline, drawn, scores, tested
 from lsmtl.networks import DenseNet, count_weights
 from lsmtl.regularizers import MaskedLowRank
 from lsmtl.training import Recipe, fit
@@ -34,7 +32,8 @@ def _runs(sizes, landmarks):
 
 def _measure(adata, run, device):
     began, c = time.monotonic(), run.configuration
-    splits = _splits(*(c[k] for k in COMPENDIUM), run.seed, device)
+    size = [c[k] for k in COMPENDIUM]
+    splits = drawn(*size, run.seed, split_seed=run.seed, device=device)
     train, validation, test = splits.train, splits.validation, splits.test
     if run.method == "ridge":
         return scores(baseline("ridge", train, validation, test), test.y)
@@ -56,13 +55,6 @@ def _measure(adata, run, device):
         "weights": count_weights(*filter(None, (network, g))),
         "validation_by_epoch": trained.history["validation_mae"].round(5).tolist(),
     }
-
-
-@functools.lru_cache(1)  # a run after the other has the same
-def _splits(samples, landmarks, targets, seed, device):
-    return simulate_splits(
-        samples, landmarks, targets, seed, split_seed=seed, device=device
-    )
 
 
 CHANGES = (

@@ -7,12 +7,11 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from lsmtl import data
-from lsmtl.data.simulation import simulate_splits
 from lsmtl.data.splits import Profiles
 from lsmtl.data.world import world
 from lsmtl.lab.chapters.rival_regularizers import regularizer
 from lsmtl.lab.exercises import expect, numbers
-from lsmtl.lab.experiments import Experiment, Run, scores, tested, thin
+from lsmtl.lab.experiments import Experiment, Run, drawn, scores, tested, thin
 from lsmtl.lab.relations import (
     correlation,
     mates_found,
@@ -91,10 +90,12 @@ def _measure(adata, run, device):
     return _relations(splits, run, device, score)
 
 
-@functools.lru_cache(maxsize=1)  # runs on the same profiles follow each other
+_truth = functools.lru_cache(maxsize=1)(world)
+
+
 def _drawn(seed, samples, landmarks, targets, modules):
     """Simulated splits, and a function from strengths (T, T) to their scores."""
-    splits = simulate_splits(
+    splits = drawn(
         samples,
         landmarks,
         targets,
@@ -103,7 +104,7 @@ def _drawn(seed, samples, landmarks, targets, modules):
         split_seed=seed,
         modules=modules,
     )
-    truth = world(landmarks, targets, seed, modules=modules)
+    truth = _truth(landmarks, targets, seed, modules=modules)
     some = np.random.default_rng(seed).permutation(targets)[:SCORED]
     module, share = (v[landmarks:][some] for v in (truth.module, truth.strength))
     return splits, lambda R: mates_found(R[np.ix_(some, some)], module, share)
