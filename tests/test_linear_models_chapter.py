@@ -8,8 +8,8 @@ import torch
 from sklearn.linear_model import Ridge
 
 from lsmtl import data
-from lsmtl.lab.chapters import linear_models
-from lsmtl.lab.chapters.linear_models import METHODS, _measure, kernel_ridge
+from lsmtl.lab import shallow
+from lsmtl.lab.chapters.linear_models import _measure
 from lsmtl.lab.experiments import Run, scores
 
 
@@ -34,7 +34,7 @@ def run(method):
     return Run(method, {"targets": None, "group": "donor"} | grid, 0)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", shallow.METHODS)
 def test_the_setting_is_chosen_and_scored_on_rows_of_their_own(method):
     adata = toy()
     before = _measure(adata, run(method), "cpu")
@@ -60,13 +60,13 @@ def test_many_samples_are_approximated_well(monkeypatch):
     rng = np.random.default_rng(0)
     x, new = rng.normal(size=(700, 2)), rng.normal(size=(50, 2))
     y = np.sin(x @ rng.normal(size=(2, 3)))
-    settings, exact = next(kernel_ridge(x, y))
-    monkeypatch.setattr(linear_models, "MANY", 700)
-    same, close = next(kernel_ridge(x, y))
+    settings, exact = next(shallow.kernel_ridge(x, y))
+    monkeypatch.setattr(shallow, "MANY", 700)
+    same, close = next(shallow.kernel_ridge(x, y))
     assert same == settings and type(close) is not type(exact)
     np.testing.assert_allclose(close.predict(new), exact.predict(new), atol=0.02)
 
 
 def test_neighbours_are_no_more_than_there_are_samples():
-    models = list(METHODS["KNN"](torch.zeros(6, 2), torch.zeros(6, 3)))
+    models = list(shallow.METHODS["KNN"](torch.zeros(6, 2), torch.zeros(6, 3)))
     assert [setting["k"] for setting, _ in models] == [1, 2, 3, 5]

@@ -53,10 +53,12 @@ def save(path, adata, columns=()):
     Args:
         path: of the file.
         adata: AnnData as `load` gives it.
-        columns: the obs columns to keep, besides that of `uns["within"]`.
+        columns: the obs columns to keep, besides `"group"` and that of
+            `uns["within"]`.
     """
     uns = {k: adata.uns[k] for k in KEPT if adata.uns.get(k) is not None}
-    columns = sorted({*columns, *filter(None, [uns.get("within")])})
+    needed = {*columns, *filter(None, [uns.get("within")])}
+    columns = sorted(needed | ({"group"} & {*adata.obs}))
     tables = {"obs": adata.obs[columns], "var": adata.var}
     tables |= {k: v for k, v in adata.uns.items() if isinstance(v, pd.DataFrame)}
     np.savez_compressed(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from lsmtl import data
 from lsmtl._checks import natural, one_of
+from lsmtl.lab import scenarios
 from lsmtl.lab.chapters import EXPERIMENTS
 from lsmtl.lab.experiments import Experiment, results
 from lsmtl.lab.show import badge
@@ -52,7 +52,7 @@ class Chapter:
                 if preset not in self.experiment.sizes:
                     continue
                 runs = results(self.experiment, preset, dataset, missing="show")
-                if runs["done"].all():
+                if len(runs) and runs["done"].all():
                     found[dataset] = runs, badge(preset, dataset)
                     break
         return found
@@ -83,12 +83,14 @@ def start(name, preset=None, dataset=None, seed=0, **more):
     one_of("preset", preset, experiment.sizes)
     dataset = dataset or next(iter(experiment.datasets))
     one_of("dataset", dataset, experiment.datasets)
+    runs_on = [d for d in experiment.datasets if experiment.size(preset, d) is not None]
+    one_of(f"dataset for preset {preset}", dataset, runs_on)
     natural("seed", seed)
     if preset == "gpu" and not torch.cuda.is_available():
         raise ValueError("preset gpu needs a GPU, and PyTorch sees none here")
     if preset == "ci":
         torch.set_num_threads(1)  # as fast for small runs, and the same everywhere
-    adata = None if dataset == "simulated" else data.load(dataset)
+    adata = None if dataset == "simulated" else scenarios.load(dataset)
     return Chapter(experiment, preset, dataset, seed, adata)
 
 

@@ -20,7 +20,7 @@ from lsmtl import data, metrics
 from lsmtl._checks import one_of
 from lsmtl._progress import tqdm
 from lsmtl.data import simulation
-from lsmtl.lab import records
+from lsmtl.lab import records, scenarios
 from lsmtl.linear import ridge
 from lsmtl.training import predict
 
@@ -29,6 +29,14 @@ LASTING = ("minutes", "epochs", "batch_size")  # of a configuration
 KNOWN = {  # on-demand set → its landmarks and fingerprint by group, for its records
     "gtex59": (20, "40973e627f9a05f68960c5adc4d92b54915f5f840095762e64a6d08db9691240"),
     "arrays": (943, "3cd17db887127a26561c36aa23ae8c26ebf4c1adab1d623d1b1458b1f8fdc1eb"),
+    "arrays-rnaseq": (
+        473,
+        "066a9edfc4a04bc20b04c66b9c2ed20b2500ca6c2f262d70b71ac16fef456ba1",
+    ),
+    "arrays-studies": (
+        943,
+        "d1cf817acde9854d9fd0a49e67ae66340ae6bc9bfff4cd17d3d8036f5d5b82d1",
+    ),
 }
 
 # What simulated runs train on; those on the same profiles follow each other.
@@ -51,10 +59,12 @@ class Experiment:
     Args:
         name: also the name of the chapter and of the records' file.
         recipe_version: raised by hand when a run would give another result.
-        datasets: a dataset's name → the obs column that never straddles two sets;
-            `"simulated"` is drawn by each run, from its configuration.
+        datasets: the name of a dataset, or of a scenario (`lsmtl.lab.scenarios`) → the
+            obs column that never straddles two sets; `"simulated"` is drawn by each
+            run, from its configuration.
         sizes: a preset's name → how large the runs are.
-        special: (preset, dataset) → what differs from that for this dataset.
+        special: (preset, dataset) → what differs from that for this dataset; None if
+            it isn't run there.
         runs: (sizes, number of landmarks) → the `Run`s.
         measure: (AnnData or None, Run, device) → metrics.
         minutes: method → about how long its longest run takes on a GPU, if that is
@@ -73,8 +83,9 @@ class Experiment:
     timed: Callable = field(default=lambda record: False, repr=False)
 
     def size(self, preset, dataset):
-        """How large the runs of a preset are on a dataset."""
-        return self.sizes[preset] | self.special.get((preset, dataset), {})
+        """How large the runs of a preset are on a dataset; None if there are none."""
+        special = self.special.get((preset, dataset), {})
+        return None if special is None else self.sizes[preset] | special
 
 
 def results(experiment, preset, dataset, missing="run", seed=0):
@@ -133,6 +144,9 @@ def planned(experiment, preset, dataset, files=True, seed=0):
     """
     one_of("preset", preset, experiment.sizes)
     group = experiment.datasets[one_of("dataset", dataset, experiment.datasets)]
+    size = experiment.size(preset, dataset)
+    if size is None:
+        return None, []
     adata, landmarks, content = source(dataset, group, files)
     return adata, [
         {
@@ -145,7 +159,7 @@ def planned(experiment, preset, dataset, files=True, seed=0):
             "configuration": run.configuration | {"group": group},
             "seed": run.seed + seed,
         }
-        for run in experiment.runs(experiment.size(preset, dataset), landmarks)
+        for run in experiment.runs(size, landmarks)
     ]
 
 
@@ -157,7 +171,7 @@ def source(dataset, group, files=True):
     if dataset == "simulated":  # each run draws it, as its configuration says
         return None, None, simulation.fingerprint()
     try:
-        adata = data.load(dataset)
+        adata = scenarios.load(dataset)
     except FileNotFoundError:
         if files or dataset not in KNOWN:
             raise

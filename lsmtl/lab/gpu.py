@@ -167,7 +167,7 @@ def _check(record, plans):
     which = experiment.name, record["preset"], record["dataset"]
     if which not in plans:
         _, runs = planned(experiment, *which[1:], files=False)
-        content = runs[0]["data"]
+        content = runs[0]["data"] if runs else None
         plans[which] = content, {records.key(run) for run in runs}
     content, keys = plans[which]
     if record["data"] != content:

@@ -18,8 +18,8 @@ from torch.utils._pytree import tree_leaves
 from lsmtl._checks import one_of
 from lsmtl.lab import timing
 from lsmtl.lab.cost import EXTRA, LANDMARKS, TARGETS
+from lsmtl.lab.penalties import regularizer
 from lsmtl.networks import DenseNet
-from lsmtl.regularizers import AMTFL, AMTL, CNMTL, GOMTL, MaskedLowRank, SelfExpression
 
 STATUS = Path("/proc/self/status")  # what Linux says of a process
 OVERWRITE = {torch.ops.aten.copy_, torch.ops.aten.zero_, torch.ops.aten.fill_}
@@ -32,16 +32,7 @@ def build(method, hidden, targets=TARGETS, landmarks=LANDMARKS, rank=1000):
     """
     one_of("method", method, EXTRA)
     network = DenseNet(landmarks, targets, hidden)
-    made = {
-        "DenseNet": lambda: None,
-        "Deep-GO-MTL": GOMTL,
-        "Deep-CNMTL": lambda: CNMTL(targets, min(20, targets)),
-        "Deep-AMTL": lambda: AMTL(targets),
-        "Deep-AMTFL": lambda: AMTFL(targets, network.head.in_features),
-        "V": lambda: SelfExpression(targets),
-        "Deep-LSMTL": lambda: MaskedLowRank(targets, rank),
-    }
-    return network, made[method]()
+    return network, regularizer(method, targets, network.head.in_features, rank=rank)
 
 
 def traced_peak(make, batch=100, scheme="fp32"):

@@ -14,6 +14,9 @@ from lsmtl.lab.chapters import (
     raw_to_tensors,
     rival_regularizers,
     subspace_clustering,
+    table_1,
+    table_2,
+    table_3,
     transcriptome,
     unlabelled_profiles,
 )
@@ -31,6 +34,9 @@ _MODULES = (  # as the book has them
     learned_relations,
     cost,
     engine,
+    table_1,
+    table_2,
+    table_3,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}

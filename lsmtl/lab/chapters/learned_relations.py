@@ -9,9 +9,9 @@ from sklearn.metrics import average_precision_score
 from lsmtl import data
 from lsmtl.data.splits import Profiles
 from lsmtl.data.world import world
-from lsmtl.lab.chapters.rival_regularizers import regularizer
 from lsmtl.lab.exercises import expect, numbers
 from lsmtl.lab.experiments import Experiment, Run, drawn, scores, tested, thin
+from lsmtl.lab.penalties import regularizer
 from lsmtl.lab.relations import (
     correlation,
     mates_found,

@@ -14,28 +14,12 @@ from lsmtl.lab.experiments import (
     tested,
     thin,
 )
+from lsmtl.lab.penalties import regularizer
 from lsmtl.lab.timing import seconds, step
 from lsmtl.networks import DenseNet
-from lsmtl.regularizers import AMTFL, AMTL, CNMTL, GOMTL, MaskedLowRank
 from lsmtl.training import Recipe, fit
 
 LANDMARKS, BATCH = 943, 100  # of a timed step
-
-
-def regularizer(method, T, w, strength=1.0, columns=100):
-    """The penalty of a method for T tasks and w features at the head, or None."""
-    rank = max(T // 10, 1)
-    made = {
-        "DenseNet": lambda: None,
-        "shrunken head": lambda: CNMTL(T, 1, strength, weighted=True),  # λ‖W‖²/T
-        "Deep-GO-MTL": lambda: GOMTL(strength),
-        "Deep-CNMTL": lambda: CNMTL(T, min(20, T), strength),
-        "Deep-AMTL": lambda: AMTL(T, strength, columns=columns),
-        "Deep-AMTL, all columns": lambda: AMTL(T, strength, columns=T),
-        "Deep-AMTFL": lambda: AMTFL(T, w, strength),
-        "Deep-LSMTL": lambda: MaskedLowRank(T, min(rank, 100), strength),
-    }
-    return made[method]()
 
 
 def _runs(sizes, landmarks):

@@ -1,0 +1,39 @@
+"""The regulariser that a method's name stands for."""
+
+from lsmtl._checks import one_of
+from lsmtl.regularizers import AMTFL, AMTL, CNMTL, GOMTL, MaskedLowRank, SelfExpression
+
+METHODS = {
+    "DenseNet": lambda T, w, strength, rank: None,
+    "shrunken head": lambda T, w, strength, rank: CNMTL(  # λ‖W‖²/T
+        T, 1, strength, weighted=True
+    ),
+    "Deep-GO-MTL": lambda T, w, strength, rank: GOMTL(strength),
+    "Deep-CNMTL": lambda T, w, strength, rank: CNMTL(T, min(20, T), strength),
+    "Deep-AMTL": lambda T, w, strength, rank: AMTL(T, strength),
+    "Deep-AMTL, all columns": lambda T, w, strength, rank: AMTL(T, strength, columns=T),
+    "Deep-AMTFL": lambda T, w, strength, rank: AMTFL(T, w, strength),
+    "V": lambda T, w, strength, rank: SelfExpression(T, strength),
+    "Deep-LSMTL": lambda T, w, strength, rank: MaskedLowRank(T, rank, strength),
+}
+
+
+def regularizer(method, targets, features, strength=1.0, rank=None):
+    """The regulariser of a method, or None.
+
+    Args:
+        method: a key of `METHODS`.
+        targets: T.
+        features: w, what the head sees.
+        strength: λ.
+        rank: K of the sub-network G; None is a tenth of the targets, at most 100.
+
+    Raises:
+        ValueError: the method is unknown.
+
+    >>> regularizer("Deep-LSMTL", 50, 8).rank
+    5
+    """
+    made = METHODS[one_of("method", method, METHODS)]
+    rank = min(max(targets // 10, 1), 100) if rank is None else rank
+    return made(targets, features, strength, rank)

@@ -1,0 +1,418 @@
+"""How a row of the tables is trained, chosen and tested: the same way for all.
+
+Dropout, λ and K are chosen on validation profiles over the paper's grids, one after
+the other from the middle of each, by a narrow network on some of the targets. The
+network itself keeps the epoch with the lowest validation MAE. Test profiles are looked
+at once, with what was chosen.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lsmtl import data, dgex, metrics
+from lsmtl._checks import one_of
+from lsmtl.data import Profiles
+from lsmtl.data.splits import assemble
+from lsmtl.lab import shallow
+from lsmtl.lab.experiments import Run, drawn, scores, thin
+from lsmtl.lab.penalties import regularizer
+from lsmtl.linear import LeastSquares
+from lsmtl.networks import MLP, DenseNet
+from lsmtl.semigan import SemiGAN, fit_semigan
+from lsmtl.training import Recipe, fit, predict
+
+HOW = ("within", "across", "left out")
+BASES = MappingProxyType({"DenseNet": DenseNet, "MLP": MLP})
+SHALLOW = MappingProxyType(  # the paper's name → ours
+    {
+        "LSR": "least squares",
+        "LSR-L1": "lasso",
+        "LSR-L2": "ridge",
+        "KNN": "KNN",
+        "kernel ridge": "kernel ridge",
+    }
+)
+DROPOUT = (0.05, 0.1, 0.25)  # the paper's
+STRENGTH = MappingProxyType(  # λ: a decade apart, as the paper's 0.1, 1, 10
+    {
+        "SemiGAN": (0.1, 1.0, 10.0),
+        "Deep-GO-MTL": (0.01, 0.1, 1.0),
+        "Deep-CNMTL": (0.1, 1.0, 10.0),
+        "Deep-AMTL": (0.1, 1.0, 10.0),
+        "Deep-AMTFL": (0.1, 1.0, 10.0),
+        "Deep-LSMTL": (0.01, 0.1, 1.0),
+    }
+)
+DGEX_DROPOUT = (0.0, 0.1, 0.25)  # D-GEX's
+DGEX_STEPS = 3  # in an epoch of D-GEX, where there are few profiles
+KEPT = 8  # scenarios and seeds whose splits and choices are remembered
+CHOICE = ("base", "head", "search", "ranks")  # what a choice depends on
+SIMULATED = ("samples", "landmarks")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table.
+
+    Args:
+        method: as the paper names it, or ours.
+        units: hidden units of a layer in the paper; None for shallow methods.
+        layers: hidden layers.
+        base: `"DenseNet"` or `"MLP"`; None for methods that have no base network.
+        head: how the head's weights start.
+        batch: profiles a step, if not the paper's 100.
+        ours: whether the paper has no such row.
+    """
+
+    method: str
+    units: int | None = None
+    layers: int | None = None
+    base: str | None = None
+    head: str = "xavier"
+    batch: int | None = None
+    ours: bool = False
+
+    @property
+    def label(self):
+        """The row's name, without its units and layers."""
+        name = self.method
+        name += ", zero head" if self.head == "zero" else ""
+        return name + (f", batch {self.batch}" if self.batch else "")
+
+    def run(self, sizes, seed, landmarks):
+        """The row's `Run` at some size.
+
+        Args:
+            sizes: `targets` (None is all), `divide` (by which the paper's units are),
+                `epochs`, `search` (units, every how many-th target, epochs), `ranks`,
+                `dgex_epochs`, `strengths` of the lasso, `batch`, `precision`,
+                `scenario`; simulated data also `samples` and `landmarks`.
+            seed: decides the splits and the training.
+            landmarks: D, or None where data are simulated.
+        """
+        c = {"scenario": sizes["scenario"], "targets": sizes["targets"]}
+        if landmarks is None:
+            c |= {k: sizes[k] for k in SIMULATED}
+        if self.method == "LSR-L1":
+            c["strengths"] = sizes["strengths"]
+        if self.units is None:
+            return Run(self.method, c, seed)
+        hidden = [max(self.units // sizes["divide"], 4)] * self.layers
+        c |= {"units": self.units, "hidden": hidden, "search": sizes["search"]}
+        if self.method == "D-GEX":
+            return Run(self.method, c | {"epochs": sizes["dgex_epochs"]}, seed)
+        c |= {"epochs": sizes["epochs"], "base": self.base, "head": self.head}
+        c |= {"batch_size": self.batch or sizes["batch"]}
+        if sizes["precision"] != "fp32":
+            c["precision"] = sizes["precision"]
+        if self.method == "Deep-LSMTL":
+            c["ranks"] = sizes["ranks"]
+        return Run(self.method, c, seed)
+
+
+def runs(rows):
+    """The runs of a table's rows, for an `Experiment`.
+
+    Args:
+        rows: function of the sizes that gives `Row`s.
+    """
+
+    def listed(sizes, landmarks):
+        for seed in range(sizes["seeds"]):
+            for row in rows(sizes):
+                yield row.run(sizes, seed, landmarks)
+
+    return listed
+
+
+def chosen_rows(rows, sizes):
+    """Those rows that the sizes' `only` names by their labels; without it all."""
+    only = sizes.get("only")
+    return [row for row in rows if only is None or row.label in only]
+
+
+def measure(adata, run, device):
+    """Train a run's model, choose, test: the metrics of its record.
+
+    Besides `scores`: `r` and `r_sd`, Pearson's correlation of a target over the test
+    profiles, its mean and spread over targets; `errors` and `counts`, the MAE and the
+    number of profiles of each test group, which a bootstrap draws from; `mae_apart`,
+    the MAE without targets of a landmark's own gene, where the set tells; and what
+    was chosen.
+    """
+    case = _case(adata, run, device)
+    train, validation, test = case.parts
+    if run.method == "training mean":
+        return _tested(case, torch.zeros_like(test.y)) | {
+            "validation_mae": validation.y.abs().mean().item()
+        }
+    c = run.configuration
+    if run.method in SHALLOW:
+        setting, model, errors = _shallow(run.method, train, validation, c)
+        prediction = predict(model, test.x)
+        return (
+            _tested(case, prediction)
+            | {"validation_mae": min(errors)}
+            | {f"chosen_{k}": v for k, v in setting.items()}
+        )
+    settings = case.choose(run, device)
+    if "ranks" in c:
+        settings = settings | {"rank": c["ranks"][settings.pop("rank")]}
+    trained = train_row(run.method, c, settings, train, validation, run.seed, device)
+    prediction = predict(trained.network, test.x).to(test.y.device)
+    best = _best(trained)
+    return (
+        _tested(case, prediction)
+        | {
+            "validation_mae": best["validation_mae"].mean(),
+            "best_epoch": int(best["epoch"].max()),
+        }
+        | {f"chosen_{k}": v for k, v in settings.items()}
+    )
+
+
+def split(adata, configuration, seed, device="cpu"):
+    """Training, validation and test profiles of a run, by its scenario.
+
+    Within a set they are drawn at random, in groups. Across platforms a model is
+    trained on one, chosen on a second and tested on others. With a study left out, it
+    is tested on that study.
+
+    Args:
+        adata: AnnData, or None for simulated data.
+        configuration: its `scenario` is one of `HOW`, its `group` the obs column that
+            keeps samples together, or the one that names the study to leave out.
+        seed: decides who goes where; with `"left out"` also which study is left out.
+            Across platforms nothing is left to chance if a platform is there to choose
+            on; else the training platforms take turns in that.
+        device: where simulated profiles lie.
+
+    Returns:
+        `Splits`.
+    """
+    c = configuration
+    how = one_of("scenario", c["scenario"], HOW)
+    if adata is None:
+        size = c["samples"], c["landmarks"], c["targets"]
+        return drawn(*size, seed, device=device)
+    adata = thin(adata, c["targets"])
+    if how == "within":
+        return data.split(adata, seed, c["group"])
+    if how == "left out":
+        studies = adata.obs[c["group"]].nunique()
+        keep = "group" if "group" in adata.obs else None
+        every = data.leave_one_out(adata, c["group"], seed, keep=keep)
+        return next(islice(every, seed % studies, None))[1]
+    use, platform = (adata.obs[k].to_numpy(str) for k in ("use", "platform"))
+    part = np.select([use == "train", use == "validation"], [0, 1], 2)
+    if 1 not in part:
+        turns = np.unique(platform[part == 0])
+        part[platform == turns[seed % len(turns)]] = 1
+    return assemble(adata, part)
+
+
+def _shallow(method, train, validation, c):
+    """What `shallow.best` gives; least squares has nothing to choose."""
+    if method == "LSR":
+        model = LeastSquares().fit(train.x, train.y)
+        error = metrics.mae(predict(model, validation.x), validation.y).mean().item()
+        return {}, model, [error]
+    train, validation = (Profiles(p.x.cpu(), p.y.cpu()) for p in (train, validation))
+    grid = {k: c[k] for k in ("strengths",) if k in c}
+    return shallow.best(SHALLOW[method], train, validation, **grid)
+
+
+def train_row(method, c, settings, train, validation, seed, device):
+    """A row's network, trained with settings; a `Fit`.
+
+    Args:
+        method: of a `Row` with units.
+        c: `base`, `hidden`, `head`, `epochs`, `batch_size`, perhaps `precision`.
+        settings: `dropout`, and where the method has them `strength` and `rank`.
+        train, validation: `Profiles`.
+        seed: decides the network's start, its batches, dropout and masks.
+        device: where to train.
+    """
+    D, T = train.x.shape[1], train.y.shape[1]
+    hidden, dropout = tuple(c["hidden"]), settings["dropout"]
+    torch.manual_seed(seed)
+    if method == "D-GEX":
+        network = dgex.DGEX(D, T, hidden, dropout).to(device)
+        batch = min(200, max(len(train.x) // DGEX_STEPS, 2))
+        recipe = dgex.recipe(len(hidden), c["epochs"], batch)
+        return dgex.fit(network, train, validation, recipe, seed)
+    network = BASES[c["base"]](D, T, hidden, dropout, head=c["head"]).to(device)
+    precision = c.get("precision", "fp32")
+    recipe = Recipe(c["epochs"], c["batch_size"], precision=precision)
+    if method == "SemiGAN":
+        recipe = replace(recipe, precision="fp32")
+        gan = SemiGAN(D, T, hidden, generated=settings["strength"], estimated=0)
+        return fit_semigan(network, train, validation, gan, None, recipe, seed)
+    penalty = None
+    if method not in BASES:
+        w, given = network.head.in_features, {**settings}
+        del given["dropout"]
+        penalty = regularizer(method, T, w, **given)
+    return fit(network, train, validation, penalty, recipe, seed)
+
+
+class _Case:
+    """Splits that runs share, and what has been chosen on them."""
+
+    def __init__(self, adata, run, device):
+        self.adata = adata  # held, so that its identity stays its own
+        c = run.configuration
+        self.splits = split(adata, c, run.seed, device)
+        self.parts = self.splits.train, self.splits.validation, self.splits.test
+        self._known = {}
+
+    def choose(self, run, device):
+        """The dropout, λ and K (its place in the grid) of a run's method."""
+        c = run.configuration
+        known = run.method, *(str(c.get(k)) for k in CHOICE)
+        if known not in self._known:
+            self._known[known] = self._chosen(run, device)
+        return dict(self._known[known])
+
+    def _chosen(self, run, device):
+        c = run.configuration
+        units, every, epochs = c["search"]
+        small = c | {"hidden": [units, units], "epochs": epochs, "batch_size": 100}
+        train, validation = (
+            Profiles(part.x, part.y[:, ::every]) for part in self.parts[:2]
+        )
+        targets = train.y.shape[1]
+        ranks = [max(rank // every, 1) for rank in c.get("ranks", ())]
+        if run.method in (*BASES, "D-GEX"):
+            settings, grids = {}, {"dropout": DROPOUT}
+            if run.method == "D-GEX":
+                grids = {"dropout": DGEX_DROPOUT}
+        else:  # the dropout of the network without its penalty
+            settings = self.choose(Run(c["base"], c, run.seed), device)
+            grids = {"strength": STRENGTH[run.method]}
+            if ranks:
+                grids["rank"] = range(len(ranks))
+        settings |= {name: grid[len(grid) // 2] for name, grid in grids.items()}
+        errors = {}
+        for name, grid in grids.items():
+            for value in grid:
+                tried = settings | {name: value}
+                key = tuple(tried.items())
+                if key not in errors:
+                    given = dict(tried)
+                    if "rank" in given:
+                        given["rank"] = min(ranks[given["rank"]], targets)
+                    trained = train_row(
+                        run.method, small, given, train, validation, run.seed, device
+                    )
+                    errors[key] = _best(trained)["validation_mae"].mean()
+            best = min(
+                (settings | {name: v} for v in grid),
+                key=lambda tried: errors[tuple(tried.items())],
+            )
+            settings = best
+        return settings
+
+
+def _best(trained):
+    """The row of a `Fit`'s history with the lowest validation MAE; two for D-GEX."""
+    history = trained.history
+    halves = history["half"] if "half" in history else np.zeros(len(history))
+    return history.loc[history.groupby(halves)["validation_mae"].idxmin()]
+
+
+_cases = {}
+
+
+def _case(adata, run, device):
+    """The `_Case` of a run, kept for the next one."""
+    shared = ("scenario", "group", "targets", *SIMULATED)
+    key = (id(adata), run.seed, *(run.configuration.get(k) for k in shared))
+    if key not in _cases:
+        while len(_cases) >= KEPT:
+            del _cases[next(iter(_cases))]
+        _cases[key] = _Case(adata, run, device)
+    return _cases[key]
+
+
+def _tested(case, prediction):
+    """Scores of predictions (n, T) for the test profiles of a case."""
+    test = case.splits.test
+    prediction = torch.as_tensor(prediction, dtype=torch.float32)
+    prediction, y = prediction.cpu(), test.y.cpu()
+    r = metrics.pearson(prediction, y).numpy()
+    found = scores(prediction, y)
+    found |= {"r": round(float(r.mean()), 6), "r_sd": round(float(r.std()), 6)}
+    error = (prediction - y).abs()
+    groups = np.arange(len(y)).astype(str)
+    if case.adata is not None:
+        obs, var = case.adata.obs, case.adata.var
+        if "group" in obs:
+            groups = obs["group"][list(test.samples)].to_numpy(str)
+        if "landmark_gene" in var:
+            own = var["landmark_gene"][list(case.splits.targets)].astype(str) == "True"
+            found["mae_apart"] = round(error[:, ~own.to_numpy()].mean().item(), 6)
+    by = pd.Series(error.mean(1).numpy()).groupby(groups, sort=False)
+    found["errors"] = by.mean().round(5).tolist()
+    found["counts"] = by.size().tolist()
+    return found
+
+
+# --- How large ------------------------------------------------------------------
+
+WITHIN = MappingProxyType({"breast": "group", "arrays": "group", "gtex59": "group"})
+ACROSS = MappingProxyType({"breast-endometrial": "use", "arrays-rnaseq": "use"})
+LEFT_OUT = MappingProxyType({"breast-cohorts": "cohort", "arrays-studies": "study"})
+LAPTOP = {
+    "scenario": "within",
+    "targets": None,
+    "divide": 90,  # 9000 units become 100
+    "epochs": 40,
+    "dgex_epochs": 120,
+    "batch": 100,
+    "precision": "fp32",
+    "search": [33, 8, 40],  # units, every how many-th target, epochs
+    "ranks": [50, 100, 200],
+    "strengths": [0.1, 0.07, 0.05],
+    "seeds": 3,
+}
+SIZES = {
+    "ci": LAPTOP
+    | {"targets": 60, "divide": 450, "epochs": 20, "dgex_epochs": 20, "seeds": 2}
+    | {"search": [8, 2, 2], "ranks": [3, 6, 12], "strengths": [0.1]},
+    "laptop": LAPTOP,
+    "gpu": LAPTOP
+    | {"divide": 1, "epochs": 500, "dgex_epochs": 500, "precision": "tf32"}
+    | {"search": [1000, 8, 100], "ranks": [500, 1000, 2000]},
+    "paper": LAPTOP
+    | {"divide": 1, "epochs": 500, "precision": "tf32", "strengths": shallow.FINE}
+    | {"search": [3000, 8, 50], "ranks": [500, 1000, 2000]},
+}
+MANY = {"search": [33, 1, 2], "ranks": [2, 4, 8], "strengths": shallow.FINE}  # gtex59
+WORLD = {"samples": 2000, "landmarks": 100, "targets": 1000, "strengths": shallow.FINE}
+SPECIAL = {
+    **{(p, d): {"scenario": "across"} for p in SIZES for d in ACROSS},
+    **{(p, d): {"scenario": "left out"} for p in SIZES for d in LEFT_OUT},
+    ("ci", "gtex59"): {
+        "epochs": 1,
+        "dgex_epochs": 1,
+        "strengths": [0.1],
+        "ranks": [2, 4, 8],
+        "search": [8, 1, 1],
+    },
+    ("laptop", "gtex59"): MANY | {"epochs": 10, "dgex_epochs": 10},
+    ("gpu", "gtex59"): MANY
+    | {"divide": 9, "epochs": 20, "dgex_epochs": 20, "search": [300, 1, 5]},
+    ("ci", "simulated"): {"samples": 200, "landmarks": 40},
+    ("laptop", "simulated"): WORLD
+    | {"epochs": 30, "dgex_epochs": 30, "search": [33, 4, 10]},
+    **{("gpu", d): None for d in ("breast", *ACROSS, *LEFT_OUT, "simulated")},
+}
+SPECIAL["laptop", "arrays-studies"] |= {"seeds": 4}  # a study each
+for _name in ("arrays-rnaseq", "arrays-studies"):  # the main evidence, on a GPU too
+    SPECIAL["gpu", _name] = SPECIAL["laptop", _name]

@@ -1,0 +1,68 @@
+"""Data of more than one set, or of one set that is split in another way."""
+
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from lsmtl import data
+from lsmtl.data.preprocess import (
+    common_genes,
+    dense,
+    quantile_normalize,
+    reference_quantiles,
+)
+
+FROM = MappingProxyType(  # a scenario that is no set of its own → its sets
+    {
+        "breast-endometrial": ("breast", "endometrial"),
+        "breast-cohorts": ("breast",),
+        "arrays-rnaseq": ("arrays", "rnaseq"),
+        "arrays-studies": ("arrays",),
+    }
+)
+
+
+def load(name):
+    """The AnnData of a scenario; a set's own name gives that set.
+
+    Across platforms it is the training set and the others together, on their common
+    genes: `obs["platform"]` tells them apart, and `obs["use"]` says `"train"`,
+    `"validation"` or `"test"`. Samples of another platform than arrays are mapped onto
+    the arrays' quantiles, as D-GEX does it.
+
+    Raises:
+        FileNotFoundError: a set is on demand, and its files are not here.
+    """
+    sets = [data.load(part) for part in FROM.get(name, (name,))]
+    return sets[0] if len(sets) == 1 else joined(*sets)
+
+
+def joined(train, others):
+    """Platforms to train on and others, as one AnnData (see `load`)."""
+    import anndata  # here, because a bare GPU machine has none
+
+    genes = common_genes(train, others)
+    sets = [adata[:, genes] for adata in (train, others)]
+    if train.uns.get("normalize") == "quantile":
+        reference = reference_quantiles(sets[0])
+        sets = [
+            quantile_normalize(adata, reference, ties)
+            for adata, ties in zip(sets, ("mean", "unique"), strict=True)
+        ]
+    platform = [
+        adata.obs[adata.uns["within"]].astype(str)
+        if "within" in adata.uns
+        else pd.Series(name, adata.obs_names)
+        for adata, name in zip(sets, ("train", "other"), strict=True)
+    ]
+    group = [
+        (a.obs["group"] if "group" in a.obs else a.obs_names.to_series()).astype(str)
+        for a in sets
+    ]
+    obs = pd.DataFrame({"platform": pd.concat(platform), "group": pd.concat(group)})
+    trained = np.arange(len(obs)) < sets[0].n_obs
+    choose = ~trained & (obs["platform"] == "lcl")
+    obs["use"] = np.select([trained, choose], ["train", "validation"], "test")
+    X = np.vstack([dense(adata) for adata in sets])
+    return anndata.AnnData(X, obs, sets[0].var, uns={"within": "platform"})
