@@ -11,7 +11,9 @@ READY := .venv/ready
 book test: export TQDM_DISABLE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help book test data records bench gpu-bundle gpu-records merge-records clean
+TABLES := table-1 table-2 table-3
+
+.PHONY: help book test data records $(TABLES) tables bench gpu-bundle gpu-records merge-records clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -54,6 +56,11 @@ records: $(READY)  ## make the run records that are missing (PRESET=laptop EXPER
 	  $(if $(EXPERIMENT),--experiment $(EXPERIMENT)) \
 	  $(if $(DATASET),--dataset $(DATASET)) $(if $(WORKERS),--workers $(WORKERS))
 	$(BIN)/python scripts/make_figure.py
+
+$(TABLES): $(READY)
+	$(MAKE) records EXPERIMENT=$@
+
+tables: $(TABLES)  ## make the records of the paper's tables, or of one: table-1, 2, 3
 
 bench: $(READY)  ## measure the core against others and file the records
 	LSMTL_RECORDS=book/records $(BIN)/python -m benchmarks

@@ -170,12 +170,9 @@ def source(dataset, group, files=True):
     """
     if dataset == "simulated":  # each run draws it, as its configuration says
         return None, None, simulation.fingerprint()
-    try:
-        adata = scenarios.load(dataset)
-    except FileNotFoundError:
-        if files or dataset not in KNOWN:
-            raise
+    if not files and dataset in KNOWN:
         return None, *KNOWN[dataset]
+    adata = scenarios.load(dataset)
     landmarks = int((adata.var["role"] == "landmark").sum())
     return adata, landmarks, data.fingerprint(adata, group)
 

@@ -389,9 +389,6 @@ SIZES = {
     "gpu": LAPTOP
     | {"divide": 1, "epochs": 500, "dgex_epochs": 500, "precision": "tf32"}
     | {"search": [1000, 8, 100], "ranks": [500, 1000, 2000]},
-    "paper": LAPTOP
-    | {"divide": 1, "epochs": 500, "precision": "tf32", "strengths": shallow.FINE}
-    | {"search": [3000, 8, 50], "ranks": [500, 1000, 2000]},
 }
 MANY = {"search": [33, 1, 2], "ranks": [2, 4, 8], "strengths": shallow.FINE}  # gtex59
 WORLD = {"samples": 2000, "landmarks": 100, "targets": 1000, "strengths": shallow.FINE}

@@ -1,0 +1,308 @@
+"""The paper's tables beside ours: standings, words, intervals, and where they are from.
+
+A standing has a line a row of the table; effects are differences of the MAE to a
+reference row, in percent of its MAE, so that data of different difficulty compare.
+"""
+
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from lsmtl.lab import records
+from lsmtl.lab.chapter import PRESETS
+from lsmtl.lab.experiments import planned, results
+from lsmtl.lab.paper import compare, word
+from lsmtl.lab.show import COLOURS, badge
+
+DRAWS = 2000  # of a bootstrap
+TOLERANCE = 1.0  # points of percent, within which an effect matches the paper's
+MEASURED = ("mae", "mae_seeds", "mae_genes", "cc", "cc_genes", "r", "mae_apart")
+MEASURED += ("effect", "effect_seeds", "low", "high")
+NAMES = {  # dataset → how tables and figures call it
+    "breast": "breast",
+    "arrays": "arrays",
+    "gtex59": "gtex59",
+    "simulated": "simulated",
+    "breast-endometrial": "breast → endometrial",
+    "arrays-rnaseq": "arrays → RNA-seq",
+    "breast-cohorts": "breast, a cohort left out",
+    "arrays-studies": "arrays, a study left out",
+}
+
+
+class Evidence(NamedTuple):
+    """The runs that a page shows of a dataset, R of them a seed, and their `Row`s."""
+
+    dataset: str
+    rows: list
+    runs: pd.DataFrame
+    badge: str
+
+    def of(self, row):
+        """The runs of a row, a line a seed."""
+        return self.runs.iloc[self.rows.index(row) :: len(self.rows)]
+
+
+def evidence(experiment, rows):
+    """What the records say of every dataset: the largest preset that is complete.
+
+    Where none is complete it is the one with the largest share of its runs; a row that
+    misses one of them is not run.
+
+    Args:
+        experiment: one of the three tables'.
+        rows: function of the sizes that gives its `Row`s.
+
+    Returns:
+        dict of dataset → `Evidence`.
+    """
+    found = {}
+    for dataset in experiment.datasets:
+        best = 0.0
+        for preset in reversed(PRESETS):
+            size = experiment.sizes.get(preset) and experiment.size(preset, dataset)
+            if preset == "ci" or size is None:
+                continue
+            runs = results(experiment, preset, dataset, missing="show")
+            share = runs["done"].mean() if len(runs) else 0.0
+            if share > best or share == best == 0:
+                best, listed = share, list(rows(size))
+                mark = badge(preset, NAMES[dataset])
+                found[dataset] = Evidence(dataset, listed, runs, mark)
+    return found
+
+
+def standing(item, reference):
+    """How the rows of a table stand.
+
+    Args:
+        item: an `Evidence`.
+        reference: (row, rows) → the row that a row is compared with, or None.
+
+    Returns:
+        DataFrame, a line a row: `row`; means over seeds `mae`, `cc`, `r` and of the
+        spread over genes `mae_genes`, `cc_genes`; `mae_seeds`, the standard deviation
+        over seeds; `effect` (percent), its `effect_seeds`, and the bootstrap's `low`
+        and `high`; `done`. A row that isn't run has NaN.
+    """
+    lines = []
+    for row in item.rows:
+        own = item.of(row)
+        line = {"row": row, "done": bool(own["done"].all())}
+        line |= dict.fromkeys(MEASURED, np.nan)
+        if line["done"]:
+            line |= {k: own[k].mean() for k in ("mae", "cc", "r")}
+            line |= {f"{k}_genes": own[f"{k}_sd"].mean() for k in ("mae", "cc")}
+            line["mae_seeds"] = _spread(own["mae"])
+            if "mae_apart" in own:
+                line["mae_apart"] = own["mae_apart"].mean()
+            against = reference(row, item.rows)
+            if against is not None and item.of(against)["done"].all():
+                shared = "→" in NAMES[item.dataset]
+                line |= effect(own, item.of(against), shared)
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def only(table, condition=lambda row: True):
+    """The lines of a standing that are run and whose row fulfils a condition."""
+    pairs = zip(table["row"], table["done"], strict=True)
+    return table[np.array([done and condition(row) for row, done in pairs], bool)]
+
+
+def _spread(values):
+    """The standard deviation over seeds; 0 for one."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def effect(own, other, shared):
+    """The difference of two rows' MAE in percent of the other's.
+
+    Args: as for `interval`.
+
+    Returns:
+        dict: `effect`, the mean over seeds; `effect_seeds`, its standard deviation;
+        `low` and `high`, the ends of `interval`.
+    """
+    scale = 100 / other["mae"].mean()
+    d = scale * (own["mae"].to_numpy() - other["mae"].to_numpy())
+    low, high = scale * np.array(interval(own, other, shared))
+    found = {"effect": d.mean(), "effect_seeds": _spread(d)}
+    return found | {"low": low, "high": high}
+
+
+def interval(own, other, shared, level=0.95):
+    """A bootstrap interval of the difference of two MAEs over test profiles.
+
+    Whole groups of profiles (replicates, a patient's samples) are drawn, the same for
+    both. It says what other test profiles would change, not what other training
+    profiles or seeds would.
+
+    Args:
+        own, other: runs with `errors` and `counts`, a line a seed.
+        shared: whether all seeds have the same test profiles, which are then drawn
+            once for all; else each seed's are drawn on their own.
+        level: of the interval.
+
+    Returns:
+        Its ends.
+    """
+    rng, drawn, drawings = np.random.default_rng(0), 0.0, None
+    for a, b in zip(own.itertuples(), other.itertuples(), strict=True):
+        counts = np.asarray(a.counts, dtype=float)
+        total = counts * (np.asarray(a.errors) - np.asarray(b.errors))
+        if drawings is None or not shared:
+            drawings = rng.integers(len(counts), size=(DRAWS, len(counts)))
+        drawn = drawn + total[drawings].sum(1) / counts[drawings].sum(1)
+    tail = 100 * (1 - level) / 2
+    return tuple(np.percentile(drawn / len(own), [tail, 100 - tail]))
+
+
+def printed(table, column, reference):
+    """The paper's effects: a column against a reference line, in percent.
+
+    Args:
+        table: what `lab.paper_table` gives, or some of its lines.
+        column: such as `"geo_mae"`.
+        reference: (line) → the index of the line that it is compared with.
+
+    Returns:
+        Series, NaN for a line that is its own reference.
+    """
+    values = table[column].astype(float)
+    found = {}
+    for index, line in table.iterrows():
+        at = reference(line)
+        same = at == index
+        found[index] = np.nan if same else 100 * (values[index] / values[at] - 1)
+    return pd.Series(found)
+
+
+def verdict(theirs, ours, tolerance=TOLERANCE):
+    """The word for an effect of ours beside the paper's, as HTML; empty for none."""
+    if theirs != theirs:
+        return ""
+    ours = None if ours != ours else ours
+    return word(compare(f"{theirs:.10f}", ours, tolerance))
+
+
+def percent(value, digits=1):
+    """An effect as text."""
+    return "" if value != value else f"{value:+.{digits}f} %".replace("-", "−")
+
+
+def within(low, high):
+    """An interval as text."""
+    return "" if low != low else f"{low:+.1f} to {high:+.1f}".replace("-", "−")
+
+
+def beside(table, names, mae, theirs):
+    """The paper's numbers and ours side by side, for `lab.table`.
+
+    Args:
+        table: a standing, R lines.
+        names: R texts.
+        mae: R numbers as the paper prints them (text), empty where it has none.
+        theirs: R effects of the paper, NaN where it has none.
+    """
+    mae = list(mae)
+    ranks = [
+        pd.Series(values, dtype=float).rank()
+        for values in (
+            [float(text or "nan") for text in mae],
+            [m if text else np.nan for m, text in zip(table["mae"], mae, strict=True)],
+        )
+    ]
+    lines = []
+    for number, (line, name, expected) in enumerate(
+        zip(table.itertuples(), names, theirs, strict=True)
+    ):
+        ours = f"{line.mae:.4f} ± {line.mae_seeds:.4f}" if line.done else "not run"
+        both = [f"{rank[number]:g}" for rank in ranks if rank[number] == rank[number]]
+        cells = mae[number], percent(expected), ours, percent(line.effect)
+        interval = within(line.low, line.high)
+        word = verdict(expected, line.effect)
+        lines.append((name, ", ".join(both), *cells, interval, word))
+    names = ["", "ranks", "paper: MAE", "effect", "ours: MAE", "effect ", "95 %", ""]
+    return pd.DataFrame(lines, columns=names)
+
+
+def draw(panels, names, height=0.24):
+    """Effects with their intervals, a panel a dataset; diamonds are the paper's.
+
+    Args:
+        panels: dict of title → (standing, paper's effects by line or None).
+        names: the lines' names.
+        height: of a line, in inches.
+
+    Returns:
+        The figure.
+    """
+    count = len(names)
+    fig, axes = plt.subplots(
+        len(panels),
+        1,
+        figsize=(5, len(panels) * (count * height + 0.55)),
+        sharex=True,
+        squeeze=False,
+    )
+    y = np.arange(count)[::-1]
+    for axis, (title, (table, theirs)) in zip(axes.flat, panels.items(), strict=True):
+        colours = [COLOURS.get(row.method, COLOURS["ridge"]) for row in table["row"]]
+        axis.axvline(0, lw=0.8, ls="--", color="#808080")
+        for at, colour, line in zip(y, colours, table.itertuples(), strict=True):
+            axis.plot([line.low, line.high], [at, at], color=colour, lw=2)
+            axis.plot(line.effect, at, "o", color=colour, ms=5)
+        if theirs is not None:
+            axis.plot(theirs, y, "D", mfc="none", color="#808080", ms=6, ls="none")
+        axis.set(title=title, yticks=y, yticklabels=names, ylim=(-0.7, count - 0.3))
+    axes[-1, 0].set_xlabel("MAE against the reference, %")
+    return fig
+
+
+def sources(experiment):
+    """The records that a page is made from, a line a dataset and preset.
+
+    Returns:
+        DataFrame with the columns of the page's table.
+    """
+    known, lines = records.read(experiment.name), []
+    for preset in ("laptop", "gpu"):
+        for dataset in experiment.datasets:
+            _, runs = planned(experiment, preset, dataset, files=False)
+            keys = [records.key(run) for run in runs]
+            made = [known[key] for key in keys if key in known]
+            if not runs:
+                continue
+            hours = sum(record["wall_s"] for record in made) / 3600
+            days = sorted({record["date"][:10] for record in made})
+            lines.append(
+                {
+                    "dataset": NAMES[dataset],
+                    "preset": preset,
+                    "runs": f"{len(made)} of {len(runs)}" if made else "not run",
+                    "hours": f"{hours:.1f}" if made else "",
+                    "made": " to ".join(dict.fromkeys([days[0], days[-1]]))
+                    if days
+                    else "",
+                    "data": runs[0]["data"][:8],
+                }
+            )
+    return pd.DataFrame(lines)
+
+
+def choices(item):
+    """What validation chose, counted over seeds: a line a row."""
+    lines = []
+    for row in item.rows:
+        own = item.of(row)
+        line = {"row": row}
+        for name in ("dropout", "strength", "rank", "l1", "l2", "k"):
+            column = f"chosen_{name}"
+            values = own[column].dropna() if column in own else []
+            counts = pd.Series(values, dtype=float).value_counts()
+            line[name] = ", ".join(f"{v:g} × {n}" for v, n in counts.items())
+        lines.append(line)
+    return pd.DataFrame(lines)
