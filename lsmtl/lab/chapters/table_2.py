@@ -1,5 +1,8 @@
 """Table 2: the multi-task methods side by side, at equal widths."""
 
+import numpy as np
+
+from lsmtl.lab.exercises import expect, numbers
 from lsmtl.lab.experiments import Experiment
 from lsmtl.lab.protocol import ACROSS, SIZES, SPECIAL, WITHIN, Row, measure, runs
 
@@ -36,4 +39,164 @@ EXPERIMENT = Experiment(
     measure=measure,
 )
 
-CHECKERS = ()
+
+def _fits(ask):
+    cases = (
+        ("8.08e7", 80_755_360),
+        ("1.7e8", 170_533_360),
+        ("1.89e8", 189_573_360),
+        ("2.61e8", 261_163_760),
+        ("2.94e8", 293_750_720),
+        ("1.9e8", 189_573_360),
+        ("1.88e8", 189_573_360),
+        ("1.00e8", 99_960_000),
+        ("9.99e7", 99_960_000),
+    )
+    printed, exact = zip(*cases, strict=True)
+    value, count = np.array(printed, dtype=float), np.array(exact, dtype=float)
+    got = np.array([numbers(ask(p, e), (2,)) for p, e in cases])
+
+    def compared(unit):
+        near = np.round(count / unit) == np.round(value / unit)
+        return np.stack([near, count // unit == np.round(value / unit)], 1)
+
+    right = compared(10 ** (np.floor(np.log10(value)) - 2))
+    shown = np.array([len(p.split("e")[0].rstrip("0")) - 2 for p in printed])
+    as_shown = np.array([len(p.split("e")[0]) - 2 for p in printed])
+    within = np.abs(value - count) < 10 ** (np.floor(np.log10(value)) - 2)
+    power = np.floor(np.log10(value))
+    expect(
+        got,
+        right,
+        [
+            (right[:, ::-1], "Rounding comes first, then cutting off."),
+            (compared(10 ** (power - shown)), "1.7e8 has three digits: 1.70e8."),
+            (compared(10 ** (power - as_shown)), "1.7e8 has three digits: 1.70e8."),
+            (
+                np.stack([within, within], 1),
+                "Being within a unit is not enough: which side does the cell lie on?",
+            ),
+            (
+                np.stack([right[:, 0], within], 1),
+                "Cutting off never makes a number larger.",
+            ),
+            (compared(10 ** (power - 1)), "Three digits: one before the point."),
+        ],
+        _first_wrong(got, right, cases),
+    )
+
+
+def _first_wrong(got, right, cases):
+    """The first case in which an answer is wrong, in words."""
+    for answer, truth, (printed, exact) in zip(got, right, cases, strict=True):
+        for name, a, b in zip(("Rounding", "Cutting off"), answer, truth, strict=True):
+            if a != b:
+                return f"{name} is wrong for {exact:,} and the cell {printed}."
+    return ""
+
+
+def _spread_and_error(ask):
+    for n, T in ((30, 8), (5, 20)):
+        rng = np.random.default_rng(n)
+        hard = rng.uniform(0.2, 0.8, size=T) + rng.normal(size=(n, 1)) ** 2 / 5
+        a, b = (
+            hard * rng.uniform(0.5, 1.4, (n, T)),
+            hard * rng.uniform(0.8, 1.3, (n, T)),
+        )
+        d = (a - b).mean(1)
+        got = numbers(ask(a.copy(), b.copy()), (2,))
+        spread, error = a.mean(0).std(), d.std(ddof=1) / n**0.5
+        apart = (a.mean(1).var(ddof=1) + b.mean(1).var(ddof=1)) / n
+        expect(
+            got[0],
+            spread,
+            [
+                (error, "The spread comes first."),
+                (a.mean(1).std(), "That is the spread over profiles, not over genes."),
+                (a.std(), "First the MAE of each gene, then the deviation."),
+                (a.mean(0).std(ddof=1), "The population's: divided by T, not T - 1."),
+                (spread / T**0.5, "± is the deviation itself, no standard error."),
+                ((a - b).mean(0).std(), "± belongs to one method, not to two."),
+                (b.mean(0).std(), "That is the second method's."),
+            ],
+            "The first number is not the spread of the genes' MAE.",
+        )
+        expect(
+            got[1],
+            error,
+            [
+                (
+                    apart**0.5,
+                    "Both met the same profiles: take the difference in each.",
+                ),
+                (d.std(ddof=1), "That is the deviation of one profile's difference."),
+                (
+                    d.std() / n**0.5,
+                    "n profiles have lost one degree of freedom to their mean.",
+                ),
+                (
+                    (a - b).std(ddof=1) / (n * T) ** 0.5,
+                    "The genes of a profile are no independent draws.",
+                ),
+                (
+                    (a - b).mean(0).std(ddof=1) / T**0.5,
+                    "That draws genes; the profiles are drawn.",
+                ),
+                (d.var(ddof=1) / n, "That is its square."),
+                (d.std(ddof=1) / n, "Divide by the square root of n."),
+            ],
+            "The spread is right. The second number is not the standard error of the "
+            "difference.",
+        )
+
+
+def _agreement(ask):
+    cases = (
+        ([0.30, 0.33, 0.31, 0.32, 0.29], [0.88, 0.86, 0.85, 0.84, 0.87], "no ties"),
+        (
+            [0.29, 0.31, 0.31, 0.31, 0.30, 0.29],
+            [0.88, 0.87, 0.86, 0.86, 0.88, 0.86],
+            "ties",
+        ),
+    )
+    for mae, cc, where in cases:
+        mae, cc = np.array(mae), np.array(cc)
+        M, (i, j) = len(mae), np.triu_indices(len(mae), 1)
+        same = np.sign(mae[i] - mae[j]) * np.sign(cc[j] - cc[i])
+        right = ((1 + same) / 2).mean()
+        places = np.argsort(mae) == np.argsort(-cc)
+        hints = [
+            (
+                same.mean(),
+                "That is Kendall's tau: same minus turned; a share is asked.",
+            ),
+            (right * len(i), "That is a number of pairs, not their share."),
+            (
+                (right * len(i) * 2 + M / 2) / M**2,
+                "A method is no pair with itself.",
+            ),
+            (right * len(i) * 2 / M**2, "There are M (M - 1) / 2 pairs, not M² / 2."),
+            (places.mean(), "That compares places in the order, not pairs."),
+            (
+                -np.corrcoef(mae, cc)[0, 1],
+                "That is a correlation; only the order of two methods counts.",
+            ),
+        ]
+        if where == "ties":
+            both = np.sign(mae[i] - mae[j]) == np.sign(cc[j] - cc[i])
+            hints += [
+                ((same > 0).mean(), "A tie counts one half, not nothing."),
+                ((same >= 0).mean(), "A tie counts one half, not one."),
+                ((same[same != 0] > 0).mean(), "Tied pairs count, too: one half."),
+                (both.mean(), "Tied in both columns is a tie, too: one half."),
+            ]
+        hints.append((1 - right, "A low MAE is good, and a high concordance."))
+        expect(
+            ask(mae.copy(), cc.copy()),
+            right,
+            hints,
+            f"Not the share of pairs in the same order, with {where} in the columns.",
+        )
+
+
+CHECKERS = (_fits, _spread_and_error, _agreement)  # in the order of the exercises
