@@ -14,7 +14,8 @@ from lsmtl.lab import records
 from lsmtl.lab.chapter import PRESETS
 from lsmtl.lab.experiments import planned, results
 from lsmtl.lab.paper import compare, word
-from lsmtl.lab.show import COLOURS, badge
+from lsmtl.lab.protocol import SHALLOW
+from lsmtl.lab.show import COLOURS, badge, table
 
 DRAWS = 2000  # of a bootstrap
 TOLERANCE = 1.0  # points of percent, within which an effect matches the paper's
@@ -40,9 +41,29 @@ class Evidence(NamedTuple):
     runs: pd.DataFrame
     badge: str
 
+    @property
+    def name(self):
+        """How the page calls the dataset."""
+        return NAMES[self.dataset]
+
     def of(self, row):
         """The runs of a row, a line a seed."""
         return self.runs.iloc[self.rows.index(row) :: len(self.rows)]
+
+    def effect(self, row, other):
+        """The difference of two rows' MAE in percent of the other's.
+
+        Returns:
+            dict: `effect`, the mean over seeds; `effect_seeds`, its standard deviation;
+            `low` and `high`, the ends of `interval`.
+        """
+        own, other = self.of(row), self.of(other)
+        scale = 100 / other["mae"].mean()
+        d = scale * (own["mae"].to_numpy() - other["mae"].to_numpy())
+        shared = "→" in self.name  # the test profiles of all seeds
+        low, high = scale * np.array(interval(own, other, shared))
+        found = {"effect": d.mean(), "effect_seeds": _spread(d)}
+        return found | {"low": low, "high": high}
 
 
 def evidence(experiment, rows):
@@ -85,7 +106,8 @@ def standing(item, reference):
         DataFrame, a line a row: `row`; means over seeds `mae`, `cc`, `r` and of the
         spread over genes `mae_genes`, `cc_genes`; `mae_seeds`, the standard deviation
         over seeds; `effect` (percent), its `effect_seeds`, and the bootstrap's `low`
-        and `high`; `done`. A row that isn't run has NaN.
+        and `high`; `done`. A row that isn't run has NaN. As text: `shown`, the MAE ±
+        over seeds, `change`, the effect, and `range`, its interval.
     """
     lines = []
     for row in item.rows:
@@ -100,37 +122,33 @@ def standing(item, reference):
                 line["mae_apart"] = own["mae_apart"].mean()
             against = reference(row, item.rows)
             if against is not None and item.of(against)["done"].all():
-                shared = "→" in NAMES[item.dataset]
-                line |= effect(own, item.of(against), shared)
+                line |= item.effect(row, against)
         lines.append(line)
-    return pd.DataFrame(lines)
+    found = pd.DataFrame(lines)
+    ours = [
+        f"{m:.4f} ± {s:.4f}"
+        for m, s in zip(found["mae"], found["mae_seeds"], strict=True)
+    ]
+    found["shown"] = np.where(found["done"], ours, "not run")
+    found["change"] = found["effect"].map(percent)
+    found["range"] = list(map(within, found["low"], found["high"]))
+    return found
 
 
-def only(table, condition=lambda row: True):
+def badges(evidence, *datasets):
+    """The badges of some datasets of an `evidence`; of all without a name."""
+    return " ".join(evidence[name].badge for name in datasets or evidence)
+
+
+def only(standing, condition=lambda row: True):
     """The lines of a standing that are run and whose row fulfils a condition."""
-    pairs = zip(table["row"], table["done"], strict=True)
-    return table[np.array([done and condition(row) for row, done in pairs], bool)]
+    pairs = zip(standing["row"], standing["done"], strict=True)
+    return standing[np.array([done and condition(row) for row, done in pairs], bool)]
 
 
 def _spread(values):
     """The standard deviation over seeds; 0 for one."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-
-
-def effect(own, other, shared):
-    """The difference of two rows' MAE in percent of the other's.
-
-    Args: as for `interval`.
-
-    Returns:
-        dict: `effect`, the mean over seeds; `effect_seeds`, its standard deviation;
-        `low` and `high`, the ends of `interval`.
-    """
-    scale = 100 / other["mae"].mean()
-    d = scale * (own["mae"].to_numpy() - other["mae"].to_numpy())
-    low, high = scale * np.array(interval(own, other, shared))
-    found = {"effect": d.mean(), "effect_seeds": _spread(d)}
-    return found | {"low": low, "high": high}
 
 
 def interval(own, other, shared, level=0.95):
@@ -160,20 +178,20 @@ def interval(own, other, shared, level=0.95):
     return tuple(np.percentile(drawn / len(own), [tail, 100 - tail]))
 
 
-def printed(table, column, reference):
+def printed(lines, column, reference):
     """The paper's effects: a column against a reference line, in percent.
 
     Args:
-        table: what `lab.paper_table` gives, or some of its lines.
+        lines: what `lab.paper_table` gives.
         column: such as `"geo_mae"`.
         reference: (line) → the index of the line that it is compared with.
 
     Returns:
         Series, NaN for a line that is its own reference.
     """
-    values = table[column].astype(float)
+    values = lines[column].astype(float)
     found = {}
-    for index, line in table.iterrows():
+    for index, line in lines.iterrows():
         at = reference(line)
         same = at == index
         found[index] = np.nan if same else 100 * (values[index] / values[at] - 1)
@@ -198,11 +216,11 @@ def within(low, high):
     return "" if low != low else f"{low:+.1f} to {high:+.1f}".replace("-", "−")
 
 
-def beside(table, names, mae, theirs):
+def beside(standing, names, mae, theirs):
     """The paper's numbers and ours side by side, for `lab.table`.
 
     Args:
-        table: a standing, R lines.
+        standing: R lines.
         names: R texts.
         mae: R numbers as the paper prints them (text), empty where it has none.
         theirs: R effects of the paper, NaN where it has none.
@@ -212,19 +230,20 @@ def beside(table, names, mae, theirs):
         pd.Series(values, dtype=float).rank()
         for values in (
             [float(text or "nan") for text in mae],
-            [m if text else np.nan for m, text in zip(table["mae"], mae, strict=True)],
+            [
+                m if text else np.nan
+                for m, text in zip(standing["mae"], mae, strict=True)
+            ],
         )
     ]
     lines = []
     for number, (line, name, expected) in enumerate(
-        zip(table.itertuples(), names, theirs, strict=True)
+        zip(standing.itertuples(), names, theirs, strict=True)
     ):
-        ours = f"{line.mae:.4f} ± {line.mae_seeds:.4f}" if line.done else "not run"
         both = [f"{rank[number]:g}" for rank in ranks if rank[number] == rank[number]]
-        cells = mae[number], percent(expected), ours, percent(line.effect)
-        interval = within(line.low, line.high)
+        cells = mae[number], percent(expected), line.shown, line.change, line.range
         word = verdict(expected, line.effect)
-        lines.append((name, ", ".join(both), *cells, interval, word))
+        lines.append((name, ", ".join(both), *cells, word))
     names = ["", "ranks", "paper: MAE", "effect", "ours: MAE", "effect ", "95 %", ""]
     return pd.DataFrame(lines, columns=names)
 
@@ -249,10 +268,10 @@ def draw(panels, names, height=0.24):
         squeeze=False,
     )
     y = np.arange(count)[::-1]
-    for axis, (title, (table, theirs)) in zip(axes.flat, panels.items(), strict=True):
-        colours = [COLOURS.get(row.method, COLOURS["ridge"]) for row in table["row"]]
+    for axis, (title, (lines, theirs)) in zip(axes.flat, panels.items(), strict=True):
+        colours = [COLOURS[SHALLOW.get(row.method, row.method)] for row in lines["row"]]
         axis.axvline(0, lw=0.8, ls="--", color="#808080")
-        for at, colour, line in zip(y, colours, table.itertuples(), strict=True):
+        for at, colour, line in zip(y, colours, lines.itertuples(), strict=True):
             axis.plot([line.low, line.high], [at, at], color=colour, lw=2)
             axis.plot(line.effect, at, "o", color=colour, ms=5)
         if theirs is not None:
@@ -263,11 +282,7 @@ def draw(panels, names, height=0.24):
 
 
 def sources(experiment):
-    """The records that a page is made from, a line a dataset and preset.
-
-    Returns:
-        DataFrame with the columns of the page's table.
-    """
+    """The records that a page is made from, a line a preset and dataset, shown."""
     known, lines = records.read(experiment.name), []
     for preset in ("laptop", "gpu"):
         for dataset in experiment.datasets:
@@ -290,7 +305,12 @@ def sources(experiment):
                     "data": runs[0]["data"][:8],
                 }
             )
-    return pd.DataFrame(lines)
+    where = f"<code>book/records/{experiment.name}.jsonl</code>"
+    return table(
+        pd.DataFrame(lines),
+        f"Records in {where}: runs, hours of a core or GPU, days, and the beginning "
+        "of the data's hash",
+    )
 
 
 def choices(item):
