@@ -413,3 +413,8 @@ SPECIAL = {
 SPECIAL["laptop", "arrays-studies"] |= {"seeds": 4}  # a study each
 for _name in ("arrays-rnaseq", "arrays-studies"):  # the main evidence, on a GPU too
     SPECIAL["gpu", _name] = SPECIAL["laptop", _name]
+
+
+def special(datasets):
+    """What differs on each of some datasets, for an `Experiment`."""
+    return {key: value for key, value in SPECIAL.items() if key[1] in datasets}

@@ -4,7 +4,7 @@ import numpy as np
 
 from lsmtl.lab.exercises import expect, numbers
 from lsmtl.lab.experiments import Experiment
-from lsmtl.lab.protocol import ACROSS, SIZES, SPECIAL, WITHIN, Row, measure, runs
+from lsmtl.lab.protocol import ACROSS, SIZES, WITHIN, Row, measure, runs, special
 
 WIDTHS = (3000, 6000, 9000)
 METHODS = ("Deep-GO-MTL", "Deep-CNMTL", "Deep-AMTL", "Deep-AMTFL", "Deep-LSMTL")
@@ -29,12 +29,14 @@ def rows(sizes):
     return ROWS
 
 
+DATASETS = {**WITHIN, **ACROSS, "simulated": None}
+
 EXPERIMENT = Experiment(
     name="table-2",
     recipe_version=1,
-    datasets={**WITHIN, **ACROSS, "simulated": None},
+    datasets=DATASETS,
     sizes=SIZES,
-    special=SPECIAL,
+    special=special(DATASETS),
     runs=runs(rows),
     measure=measure,
 )

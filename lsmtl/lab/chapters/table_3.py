@@ -8,7 +8,7 @@ from scipy import stats
 
 from lsmtl.lab.exercises import Wrong, expect
 from lsmtl.lab.experiments import Experiment
-from lsmtl.lab.protocol import ACROSS, SIZES, SPECIAL, WITHIN, Row, measure, runs
+from lsmtl.lab.protocol import ACROSS, SIZES, WITHIN, Row, measure, runs, special
 
 WIDTHS = (3000, 6000, 9000)
 LAYERS = (1, 2, 3)
@@ -37,12 +37,14 @@ def rows(sizes):
     return ROWS
 
 
+DATASETS = {**WITHIN, **ACROSS, "simulated": None}
+
 EXPERIMENT = Experiment(
     name="table-3",
     recipe_version=1,
-    datasets={**WITHIN, **ACROSS, "simulated": None},
+    datasets=DATASETS,
     sizes=SIZES,
-    special=SPECIAL,
+    special=special(DATASETS),
     runs=runs(rows),
     measure=measure,
 )

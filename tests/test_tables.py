@@ -1,0 +1,200 @@
+"""How the paper's tables and ours stand beside each other."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from lsmtl.lab import tables
+from lsmtl.lab.chapters import EXPERIMENTS, table_1
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.protocol import Row
+
+ROWS = [Row("DenseNet", 9000, 2, "DenseNet"), Row("Deep-LSMTL", 9000, 2, "DenseNet")]
+
+
+def runs(seeds=3, groups=30, better=0.0, noise=0.1, rng=0):
+    """Two rows over some seeds, the second better by a share of a common error."""
+    rng = np.random.default_rng(rng)
+    lines = []
+    for seed in range(seeds):
+        common = rng.uniform(0.3, 0.9, groups)
+        counts = rng.integers(1, 4, groups)
+        for row, part in zip(ROWS, (0.0, better), strict=True):
+            errors = common * (1 - part) + noise * part * rng.normal(size=groups)
+            line = {"method": row.method, "seed": seed, "done": True}
+            line |= {"errors": errors.tolist(), "counts": counts.tolist()}
+            line |= {"mae": np.average(errors, weights=counts), "cc": 0.5, "r": 0.6}
+            lines.append(line | {"mae_sd": 0.1, "cc_sd": 0.2})
+    return pd.DataFrame(lines)
+
+
+def evidence(table, dataset="arrays"):
+    return tables.Evidence(dataset, ROWS, table, "")
+
+
+def first(row, rows):
+    return None if row is rows[0] else rows[0]
+
+
+def test_an_effect_is_the_difference_in_percent_of_the_reference():
+    table = runs(better=0.1, noise=0.0)
+    plain, g = tables.standing(evidence(table), first).itertuples()
+    assert plain.effect != plain.effect
+    assert g.effect == pytest.approx(-10)
+    assert g.low < g.effect < g.high < 0
+    assert g.mae == pytest.approx(table["mae"][1::2].mean())
+    assert g.mae_seeds == pytest.approx(table["mae"][1::2].std())
+
+
+def test_two_methods_that_are_the_same_differ_by_nothing():
+    own, other = (runs().iloc[i::2] for i in (0, 1))
+    assert tables.interval(own, other, shared=False) == (0, 0)
+    assert tables.interval(own, other, shared=True) == (0, 0)
+
+
+def test_a_constant_difference_has_no_spread():
+    own = runs().iloc[::2]
+    other = own.assign(errors=[[e - 0.05 for e in v] for v in own["errors"]])
+    low, high = tables.interval(own, other, shared=False)
+    assert low == pytest.approx(0.05)
+    assert high == pytest.approx(0.05)
+
+
+def test_the_interval_is_scipys_where_every_profile_is_a_group():
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(0.6, 0.2, 80), rng.normal(0.55, 0.2, 80)
+    own, other = (
+        pd.DataFrame({"errors": [v.tolist()], "counts": [[1] * 80]}) for v in (a, b)
+    )
+    found = tables.interval(own, other, shared=False)
+    theirs = stats.bootstrap((a - b,), np.mean, method="percentile", rng=2)
+    np.testing.assert_allclose(found, theirs.confidence_interval, atol=0.006)
+
+
+def test_whole_groups_are_drawn():
+    """Ten copies of a profile in a group say no more than one."""
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(0.6, 0.2, 40), rng.normal(0.55, 0.2, 40)
+
+    def width(repeat, group):
+        counts = [repeat if group else 1] * (40 if group else 40 * repeat)
+        errors = [v if group else np.repeat(v, repeat) for v in (a, b)]
+        parts = [pd.DataFrame({"errors": [e], "counts": [counts]}) for e in errors]
+        low, high = tables.interval(*parts, shared=False)
+        return high - low
+
+    assert width(10, group=True) == pytest.approx(width(1, group=True))
+    assert width(10, group=False) < 0.5 * width(10, group=True)
+
+
+def test_seeds_with_the_same_test_profiles_tell_less_than_with_their_own():
+    own, other = (runs(seeds=1, better=0.1, noise=1.0).iloc[i::2] for i in (0, 1))
+    thrice = [pd.concat([part] * 3) for part in (own, other)]
+    one, shared, apart = (
+        np.diff(tables.interval(*parts, shared=flag)).item()
+        for parts, flag in (((own, other), True), (thrice, True), (thrice, False))
+    )
+    assert shared == pytest.approx(one)
+    assert apart == pytest.approx(one / np.sqrt(3), rel=0.15)
+
+
+def test_a_row_that_misses_a_run_is_not_run():
+    table = runs(better=0.1)
+    table.loc[3, "done"] = False
+    plain, g = tables.standing(evidence(table), first).itertuples()
+    assert (plain.shown, plain.done) != ("not run", False)
+    assert (g.shown, g.done, g.change) == ("not run", False, "")
+    table.loc[[2, 3], "done"] = [False, True]  # the reference misses one
+    plain, g = tables.standing(evidence(table), first).itertuples()
+    assert (g.done, g.change, plain.shown) == (True, "", "not run")
+    found = tables.only(tables.standing(evidence(table), first))
+    assert [row.method for row in found["row"]] == ["Deep-LSMTL"]
+
+
+def test_beside_has_words_for_the_papers_rows_only():
+    standing = tables.standing(evidence(runs(better=0.1, noise=0.0)), first)
+    near = tables.beside(standing, ["a", "b"], ["0.30", "0.27"], [np.nan, -9.5])
+    far = tables.beside(standing, ["a", "b"], ["0.30", "0.29"], [np.nan, -3.0])
+    none = tables.beside(standing, ["a", "b"], ["0.30", ""], [np.nan, np.nan])
+    assert near.iloc[0, -1] == none.iloc[1, -1] == ""
+    assert "matches" in near.iloc[1, -1]
+    assert "differs" in far.iloc[1, -1]
+    assert near["ranks"].tolist() == ["2, 2", "1, 1"]
+    assert none["ranks"].tolist() == ["1, 1", ""]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "word"),
+    [(-1.3, -0.4, "matches"), (-1.3, -0.2, "differs"), (-1.3, np.nan, "not run")],
+)
+def test_the_word_has_the_declared_tolerance(theirs, ours, word):
+    assert word in tables.verdict(theirs, ours)
+    assert tables.verdict(np.nan, ours) == ""
+
+
+def test_the_papers_effects_are_those_of_its_numbers():
+    lines = pd.DataFrame({"mae": ["0.50", "0.40"]}, ["plain", "tied"])
+    found = tables.printed(lines, "mae", lambda line: "plain")
+    assert found["plain"] != found["plain"]
+    assert found["tied"] == pytest.approx(-20)
+
+
+def toy(measured):
+    """An experiment of two rows whose records `measured` presets have."""
+
+    def listed(sizes, landmarks):
+        for seed in range(sizes["seeds"]):
+            yield from (Run(row.method, {"size": sizes["size"]}, seed) for row in ROWS)
+
+    sizes = {k: {"size": k, "seeds": 2} for k in ("ci", "laptop", "gpu")}
+    return Experiment(
+        "toy", 1, {"breast": "group"}, sizes, listed, None, {("gpu", "arrays"): None}
+    )
+
+
+def test_evidence_is_the_largest_preset_that_is_complete(monkeypatch):
+    done = {"laptop": 1.0, "gpu": 1.0}
+
+    def results(experiment, preset, dataset, missing):
+        table = runs(seeds=2)
+        table["done"] = np.arange(4) < 4 * done[preset]
+        return table.assign(preset=preset)
+
+    monkeypatch.setattr(tables, "results", results)
+
+    def chosen():
+        found = tables.evidence(toy(done), lambda sizes: ROWS)["breast"]
+        return found.runs["preset"][0], found.runs["done"].sum()
+
+    assert chosen() == ("gpu", 4)
+    done["gpu"] = 0.5
+    assert chosen() == ("laptop", 4)
+    done["laptop"] = 0.25
+    assert chosen() == ("gpu", 2)
+    done.update(gpu=0.0, laptop=0.0)
+    assert chosen() == ("laptop", 0)
+
+
+def test_a_picture_has_a_line_a_row_and_a_panel_a_dataset():
+    table = tables.standing(evidence(runs(better=0.1)), first)
+    fig = tables.draw(
+        {"one": (table, [np.nan, -1.0]), "two": (table, None)}, ["a", "b"]
+    )
+    one, two = fig.axes
+    assert [label.get_text() for label in one.get_yticklabels()] == ["a", "b"]
+    assert len(one.lines) == len(two.lines) + 1  # the paper's diamonds
+    assert one.get_title() == "one"
+
+
+@pytest.mark.parametrize("name", ["table-1", "table-2", "table-3"])
+def test_every_setting_of_a_table_has_a_name(name):
+    assert EXPERIMENTS[name].datasets.keys() <= tables.NAMES.keys()
+
+
+def test_choices_are_counted_over_seeds():
+    row = next(r for r in table_1.ROWS if r.label == "Deep-LSMTL")
+    table = pd.DataFrame({"chosen_strength": [0.1, 0.1, 1.0], "done": True})
+    found = tables.choices(tables.Evidence("breast", [row], table, ""))
+    assert found["strength"].item() == "0.1 × 2, 1 × 1"
+    assert found["rank"].item() == ""
