@@ -156,7 +156,7 @@ def toy(measured):
 def test_evidence_is_the_largest_preset_that_is_complete(monkeypatch):
     done = {"laptop": 1.0, "gpu": 1.0}
 
-    def results(experiment, preset, dataset, missing):
+    def results(experiment, preset, dataset, missing, known):
         table = runs(seeds=2)
         table["done"] = np.arange(4) < 4 * done[preset]
         return table.assign(preset=preset)

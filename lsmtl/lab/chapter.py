@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from lsmtl._checks import natural, one_of
-from lsmtl.lab import scenarios
+from lsmtl.lab import records, scenarios
 from lsmtl.lab.chapters import EXPERIMENTS
 from lsmtl.lab.experiments import Experiment, results
 from lsmtl.lab.show import badge
@@ -46,12 +46,12 @@ class Chapter:
         Returns:
             dict of dataset → (DataFrame of the runs, badge).
         """
-        found = {}
+        known, found = records.read(self.experiment.name), {}
         for dataset in self.experiment.datasets:
             for preset in reversed(PRESETS):
                 if preset not in self.experiment.sizes:
                     continue
-                runs = results(self.experiment, preset, dataset, missing="show")
+                runs = results(self.experiment, preset, dataset, "show", known=known)
                 if len(runs) and runs["done"].all():
                     found[dataset] = runs, badge(preset, dataset)
                     break

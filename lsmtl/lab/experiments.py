@@ -88,7 +88,7 @@ class Experiment:
         return None if special is None else self.sizes[preset] | special
 
 
-def results(experiment, preset, dataset, missing="run", seed=0):
+def results(experiment, preset, dataset, missing="run", seed=0, known=None):
     """The runs of an experiment as a table, from their records.
 
     Args:
@@ -98,6 +98,7 @@ def results(experiment, preset, dataset, missing="run", seed=0):
         missing: `"run"` makes the missing runs and records them; `"show"` leaves
             their metrics empty.
         seed: added to the seed of every run.
+        known: what `records.read` gave; None reads the records now.
 
     Returns:
         DataFrame, a row a run: `method`, `seed`, the configuration's entries, the
@@ -105,7 +106,7 @@ def results(experiment, preset, dataset, missing="run", seed=0):
     """
     one_of("missing", missing, ("run", "show"))
     adata, runs = planned(experiment, preset, dataset, missing == "run", seed)
-    known = records.read(experiment.name)
+    known = records.read(experiment.name) if known is None else known
     rows = []
     name = f"{experiment.name}, {preset}, {dataset}"
     # an explicit disable=False would overrule TQDM_DISABLE

@@ -388,7 +388,7 @@ SIZES = {
     "laptop": LAPTOP,
     "gpu": LAPTOP
     | {"divide": 1, "epochs": 500, "dgex_epochs": 500, "precision": "tf32"}
-    | {"search": [1000, 8, 100], "ranks": [500, 1000, 2000]},
+    | {"search": [1000, 8, 50], "ranks": [500, 1000, 2000]},
 }
 MANY = {"search": [33, 1, 2], "ranks": [2, 4, 8], "strengths": shallow.FINE}  # gtex59
 WORLD = {"samples": 2000, "landmarks": 100, "targets": 1000, "strengths": shallow.FINE}
@@ -404,7 +404,7 @@ SPECIAL = {
     },
     ("laptop", "gtex59"): MANY | {"epochs": 10, "dgex_epochs": 10},
     ("gpu", "gtex59"): MANY
-    | {"divide": 9, "epochs": 20, "dgex_epochs": 20, "search": [300, 1, 5]},
+    | {"divide": 9, "epochs": 20, "dgex_epochs": 20, "search": [300, 1, 2]},
     ("ci", "simulated"): {"samples": 200, "landmarks": 40},
     ("laptop", "simulated"): WORLD
     | {"epochs": 30, "dgex_epochs": 30, "search": [33, 4, 10]},

@@ -79,14 +79,14 @@ def evidence(experiment, rows):
     Returns:
         dict of dataset → `Evidence`.
     """
-    found = {}
+    known, found = records.read(experiment.name), {}
     for dataset in experiment.datasets:
         best = 0.0
         for preset in reversed(PRESETS):
             size = experiment.sizes.get(preset) and experiment.size(preset, dataset)
             if preset == "ci" or size is None:
                 continue
-            runs = results(experiment, preset, dataset, missing="show")
+            runs = results(experiment, preset, dataset, "show", known=known)
             share = runs["done"].mean() if len(runs) else 0.0
             if share > best or share == best == 0:
                 best, listed = share, list(rows(size))
