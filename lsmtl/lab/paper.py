@@ -34,7 +34,7 @@ def compare(printed, ours, tolerance):
     """One of the book's three words: matches, differs, not run.
 
     Args:
-        printed: the paper's number, as text.
+        printed: the paper's number, or its text.
         ours: our number, or None where there is no run.
         tolerance: the largest difference that still counts as a match.
 

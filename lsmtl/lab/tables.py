@@ -198,12 +198,12 @@ def printed(lines, column, reference):
     return pd.Series(found)
 
 
-def verdict(theirs, ours, tolerance=TOLERANCE):
+def verdict(theirs, ours):
     """The word for an effect of ours beside the paper's, as HTML; empty for none."""
     if theirs != theirs:
         return ""
     ours = None if ours != ours else ours
-    return word(compare(f"{theirs:.10f}", ours, tolerance))
+    return word(compare(theirs, ours, TOLERANCE))
 
 
 def percent(value, digits=1):
@@ -222,30 +222,24 @@ def beside(standing, names, mae, theirs):
     Args:
         standing: R lines.
         names: R texts.
-        mae: R numbers as the paper prints them (text), empty where it has none.
-        theirs: R effects of the paper, NaN where it has none.
+        mae: list of R numbers as the paper prints them (text), empty where it has
+            none.
+        theirs: list of R effects of the paper, NaN where it has none.
     """
-    mae = list(mae)
-    ranks = [
-        pd.Series(values, dtype=float).rank()
-        for values in (
-            [float(text or "nan") for text in mae],
-            [
-                m if text else np.nan
-                for m, text in zip(standing["mae"], mae, strict=True)
-            ],
-        )
-    ]
-    lines = []
-    for number, (line, name, expected) in enumerate(
-        zip(standing.itertuples(), names, theirs, strict=True)
-    ):
-        both = [f"{rank[number]:g}" for rank in ranks if rank[number] == rank[number]]
-        cells = mae[number], percent(expected), line.shown, line.change, line.range
-        word = verdict(expected, line.effect)
-        lines.append((name, ", ".join(both), *cells, word))
-    names = ["", "ranks", "paper: MAE", "effect", "ours: MAE", "effect ", "95 %", ""]
-    return pd.DataFrame(lines, columns=names)
+    printed = pd.to_numeric(pd.Series(list(mae), dtype=str), errors="coerce")
+    ours = standing["mae"].reset_index(drop=True).where(printed.notna())
+    ranks = pd.DataFrame([printed.rank(), ours.rank()])
+    cells = {
+        "": names,
+        "ranks": [", ".join(f"{r:g}" for r in ranks[k].dropna()) for k in ranks],
+        "paper: MAE": mae,
+        "effect": map(percent, theirs),
+        "ours: MAE": standing["shown"],
+        "effect ": standing["change"],
+        "95 %": standing["range"],
+        "word": map(verdict, theirs, standing["effect"]),
+    }
+    return pd.DataFrame({name: list(column) for name, column in cells.items()})
 
 
 def draw(panels, names, height=0.24):
@@ -291,25 +285,17 @@ def sources(experiment):
             made = [known[key] for key in keys if key in known]
             if not runs:
                 continue
-            hours = sum(record["wall_s"] for record in made) / 3600
-            days = sorted({record["date"][:10] for record in made})
-            lines.append(
-                {
-                    "dataset": NAMES[dataset],
-                    "preset": preset,
-                    "runs": f"{len(made)} of {len(runs)}" if made else "not run",
-                    "hours": f"{hours:.1f}" if made else "",
-                    "made": " to ".join(dict.fromkeys([days[0], days[-1]]))
-                    if days
-                    else "",
-                    "data": runs[0]["data"][:8],
-                }
-            )
+            line = [NAMES[dataset], preset, runs[0]["data"][:8], "not run", "", ""]
+            if made:
+                hours = sum(record["wall_s"] for record in made) / 3600
+                days = sorted({record["date"][:10] for record in made})
+                line[3:] = f"{len(made)} of {len(runs)}", f"{hours:.1f}", days[-1]
+            lines.append(line)
     where = f"<code>book/records/{experiment.name}.jsonl</code>"
     return table(
-        pd.DataFrame(lines),
-        f"Records in {where}: runs, hours of a core or GPU, days, and the beginning "
-        "of the data's hash",
+        pd.DataFrame(lines, columns=["", "preset", "data", "runs", "hours", "last"]),
+        f"Records in {where}: the beginning of the data's hash, runs, hours of a core "
+        "or GPU, the last one's day",
     )
 
 
