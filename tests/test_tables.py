@@ -1,11 +1,14 @@
 """How the paper's tables and ours stand beside each other."""
 
+import re
+import subprocess
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from lsmtl.lab import tables
+from lsmtl.lab import ROOT, tables
 from lsmtl.lab.chapters import EXPERIMENTS, table_1
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.protocol import Row
@@ -198,3 +201,15 @@ def test_choices_are_counted_over_seeds():
     found = tables.choices(tables.Evidence("breast", [row], table, ""))
     assert found["strength"].item() == "0.1 × 2, 1 × 1"
     assert found["rank"].item() == ""
+
+
+@pytest.mark.parametrize("name", ["table-1", "table-2", "table-3", "tables"])
+def test_a_command_makes_the_records_of_a_table(name):
+    command = ["make", "-n", name, "PRESET=ci", "DATASET=breast"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    wanted = ["table-1", "table-2", "table-3"] if name == "tables" else [name]
+    made = re.findall(
+        r"--preset ci .*--experiment (\S+)", done.stdout.replace("\\\n", "")
+    )
+    assert made == wanted
+    assert done.stdout.count("--dataset breast") == len(wanted)
