@@ -300,7 +300,7 @@ def sources(experiment):
 
 
 def choices(item):
-    """What validation chose, counted over seeds: a line a row."""
+    """What validation chose, counted over seeds, and the best epoch's mean by row."""
     lines = []
     for row in item.rows:
         own = item.of(row)
@@ -310,5 +310,7 @@ def choices(item):
             values = own[column].dropna() if column in own else []
             counts = pd.Series(values, dtype=float).value_counts()
             line[name] = ", ".join(f"{v:g} × {n}" for v, n in counts.items())
+        best = own["best_epoch"].mean() if "best_epoch" in own else np.nan
+        line["epoch"] = f"{best:.0f}" if best == best else ""
         lines.append(line)
     return pd.DataFrame(lines)
