@@ -156,6 +156,9 @@ def test_a_file_for_a_gpu_machine_splits_as_the_set_does(name, tmp_path):
     for seed in range(2):
         one, other = (protocol.split(a, how(name), seed) for a in (adata, found))
         assert equal(one, other)
+    run = experiments.Run("training mean", how(name), 0)
+    one, other = (protocol.measure(a, run, "cpu") for a in (adata, found))
+    assert one == other
 
 
 def test_an_unknown_scenario_is_refused():
