@@ -150,11 +150,13 @@ def test_splits_are_kept_for_a_few_seeds_and_told_apart(monkeypatch):
 @pytest.fixture
 def tried(monkeypatch):
     """Settings → their made-up error, as they are tried; all errors differ."""
-    found, random = {}, np.random.default_rng(0)
+    found, random, networks = {}, np.random.default_rng(0), set()
 
     def train(method, c, settings, train, validation, seed, device):
         key = method, *sorted(settings.items())
-        assert key not in found, "tried twice"
+        network = *key, c.get("base"), c.get("head")
+        assert network not in networks, "tried twice"
+        networks.add(network)
         found[key] = random.random()
         return SimpleNamespace(
             history=pd.DataFrame({"validation_mae": found[key] + np.array([2, 0, 1])})
@@ -199,15 +201,32 @@ def test_the_lowest_error_that_was_tried_is_chosen(row, seed, tried):
     assert (found["strength"], ranks[found["rank"]]) == min(error, key=error.get)
 
 
-def test_rows_of_the_same_base_share_its_dropout(tried):
-    rows = [Row("DenseNet", 9000, n, "DenseNet") for n in (1, 3)]
-    rows += [Row("Deep-AMTL", 9000, 1, "DenseNet"), Row("MLP", 9000, 1, "MLP")]
-    case = protocol._Case(toy(), run_of(rows[0]), "cpu")
-    found = [case.choose(run_of(row), "cpu") for row in rows]
-    assert len(tried) == 3 + 3 + 3  # two bases, and a strength
-    assert found[0] == found[1] and found[2]["dropout"] == found[0]["dropout"]
-    found[0]["dropout"] = "changed"
-    assert case.choose(run_of(rows[0]), "cpu") == found[1]
+def test_rows_of_the_same_base_and_head_share_its_dropout(tried, monkeypatch):
+    train, number = protocol.train_row, []
+
+    def count(*args):
+        number.append(args[0])
+        return train(*args)
+
+    monkeypatch.setattr(protocol, "train_row", count)
+    rows = {  # and how many networks are trained that were not trained before
+        Row("DenseNet", 9000, 1, "DenseNet"): 3,
+        Row("DenseNet", 9000, 3, "DenseNet"): 0,
+        Row("DenseNet", 3000, 3, "DenseNet", batch=25): 0,
+        Row("Deep-AMTL", 9000, 1, "DenseNet"): 3,
+        Row("Deep-LSMTL", 9000, 1, "DenseNet"): 5,
+        Row("Deep-LSMTL", 9000, 1, "MLP"): 3 + 5,
+        Row("MLP", 9000, 1, "MLP"): 0,
+        Row("Deep-LSMTL", 9000, 1, "DenseNet", head="zero"): 3 + 5,
+        Row("DenseNet", 9000, 1, "DenseNet", head="zero"): 0,
+    }
+    case = protocol._Case(toy(), run_of(Row("LSR")), "cpu")
+    for row, expected in rows.items():
+        number.clear()
+        found = case.choose(run_of(row), "cpu")
+        assert len(number) == expected
+        found["dropout"] = "changed"
+        assert case.choose(run_of(row), "cpu")["dropout"] in protocol.DROPOUT
 
 
 def test_what_is_chosen_is_what_is_trained(monkeypatch):
