@@ -14,14 +14,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sets import here
 
 from benchmarks import lasso
 from benchmarks import step as step_benchmark
 from lsmtl import data
-from lsmtl.data import fetch, plain
-from lsmtl.lab import gpu, lease, records
+from lsmtl.data import plain
+from lsmtl.lab import gpu, lease, records, scenarios
 from lsmtl.lab.chapters import EXPERIMENTS
-from lsmtl.lab.experiments import KNOWN, Experiment, Run, planned, results, thin
+from lsmtl.lab.experiments import Experiment, Run, planned, results, thin
 from lsmtl.lab.experiments import make as make_run
 
 SETS = sorted(
@@ -44,9 +45,9 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture(scope="module", params=SETS)
 def both(request, tmp_path_factory):
     """A set as AnnData and as it is read from its file."""
-    if request.param in KNOWN and not fetch.available(request.param):
+    if not here(request.param):
         pytest.skip(f"the files of {request.param} aren't here; `make data` gets them")
-    adata = data.load(request.param)
+    adata = scenarios.load(request.param)
     path = tmp_path_factory.mktemp("plain") / "set.npz"
     plain.save(path, adata, ["group"])
     return adata, plain.read(path)

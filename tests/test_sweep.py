@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,12 +23,14 @@ from lsmtl.lab.cluster import worker_environments
 from lsmtl.lab.sweep import Progress, Task, choose
 
 TESTS = Path(__file__).parent
+PATIENCE = 120  # seconds for processes to start or end, on a busy machine
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     """Empty folders for records and for what the toy notes; Dask's settings undone."""
     monkeypatch.setattr(records, "COMMITTED", tmp_path / "committed")
+    records.code.cache_clear()  # an edit since the first test is none of its business
     with mock.patch.dict(os.environ, TOY_FOLDER=str(tmp_path)):
         os.environ["LSMTL_RECORDS"] = str(tmp_path / "new")
         os.environ.pop(cluster.ADDRESS, None)
@@ -65,13 +68,22 @@ def begun(folder):
     return {int(path.stem): len(path.read_text().splitlines()) for path in files}
 
 
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A copy of the package, which nobody edits while processes start; its hash."""
+    copy = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(records.ROOT / "lsmtl", copy / "lsmtl")
+    with mock.patch.object(records, "ROOT", copy):
+        return copy, records.code.__wrapped__()
+
+
 @contextlib.contextmanager
-def python(*arguments, **more):
-    """A process that finds the toy and this checkout, in a session of its own."""
-    path = os.pathsep.join([str(TESTS), str(records.ROOT)])
+def python(checkout, *arguments, **more):
+    """A process that finds the toy and a checkout, in a session of its own."""
+    path = os.pathsep.join([str(TESTS), str(checkout[0])])
     with subprocess.Popen(
         [sys.executable, *arguments],
-        env=os.environ | {"PYTHONPATH": path},
+        env=os.environ | {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"},
         start_new_session=True,
         text=True,
         **more,
@@ -84,7 +96,7 @@ def python(*arguments, **more):
 
 
 def until(condition):
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while not condition() and time.monotonic() < end:
         time.sleep(0.02)
     assert condition()
@@ -119,20 +131,24 @@ def test_what_dies_or_fails_costs_itself_only(acts, folder, capsys):
         assert all(end <= begins or ends <= begin for begin, end in spans.values())
 
 
-def test_ctrl_c_leaves_valid_records_and_the_rest_for_later(acts, folder, scheduler):
+def test_ctrl_c_leaves_valid_records_and_the_rest_for_later(
+    acts, folder, checkout, request
+):
     acts("ok stuck-once ok ok stuck-once ok")
     toy = ["-c", "import sweep_toy; sweep_toy.main()"]
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with python(*toy, **pipe) as process:
-        until((folder / "4.begun").exists)
+    five = dict.fromkeys(range(5), 1)  # 1 or 4 begins last: processes start at leisure
+    with python(checkout, *toy, **pipe) as process:
+        until(lambda: begun(folder) == five or process.poll() is not None)
+        assert process.returncode is None, process.communicate(timeout=PATIENCE)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: workers as well
-        printed, errors = process.communicate(timeout=60)
+        printed, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 130
     assert "3 runs recorded" in printed
     assert "stopped: 3 still due" in printed
     assert errors == ""
     assert recorded() == [0, 2, 3]
-    os.environ[cluster.ADDRESS] = scheduler
+    request.getfixturevalue("elsewhere")
     assert command() == 0
     assert recorded() == [0, 1, 2, 3, 4, 5]
     assert begun(folder) == {0: 1, 1: 2, 2: 1, 3: 1, 4: 2, 5: 1}
@@ -182,7 +198,7 @@ def test_there_is_a_worker_a_core(monkeypatch, threads, workers):
 
 
 @pytest.fixture(scope="module")
-def scheduler(tmp_path_factory):
+def scheduler(tmp_path_factory, checkout):
     """The address of a scheduler with one worker, started as on a cluster."""
     folder = tmp_path_factory.mktemp("cluster")
     file = folder / "scheduler.json"
@@ -193,16 +209,18 @@ def scheduler(tmp_path_factory):
             ["worker", "--nthreads", "2", "--local-directory", str(folder)],
         ):
             dask_cli = ["-m", "dask", *words, *common]
-            stack.enter_context(python(*dask_cli, stdout=log, stderr=log))
+            stack.enter_context(python(checkout, *dask_cli, stdout=log, stderr=log))
             until(file.exists)
-        with Client(scheduler_file=file, timeout=60) as client:
-            client.wait_for_workers(1, timeout=60)
+        with Client(scheduler_file=file, timeout=PATIENCE) as client:
+            client.wait_for_workers(1, timeout=PATIENCE)
             address = client.scheduler.address
         yield address
 
 
 @pytest.fixture
-def elsewhere(scheduler):
+def elsewhere(scheduler, checkout, monkeypatch):
+    """The command line uses that scheduler, and has the code of its worker."""
+    monkeypatch.setattr(records, "code", lambda: checkout[1])
     os.environ[cluster.ADDRESS] = scheduler
 
 

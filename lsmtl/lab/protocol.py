@@ -293,7 +293,8 @@ class _Case:
             if run.method == "D-GEX":
                 grids = {"dropout": DGEX_DROPOUT}
         else:  # the dropout of the network without its penalty
-            settings = self.choose(Run(c["base"], c, run.seed), device)
+            base = {k: v for k, v in c.items() if k != "ranks"}
+            settings = self.choose(Run(c["base"], base, run.seed), device)
             grids = {"strength": STRENGTH[run.method]}
             if ranks:
                 grids["rank"] = range(len(ranks))
