@@ -89,9 +89,10 @@ class Row:
 
         Args:
             sizes: `targets` (None is all), `divide` (by which the paper's units are),
-                `epochs`, `search` (units, every how many-th target, epochs), `ranks`,
-                `dgex_epochs`, `strengths` of the lasso, `batch`, `precision`,
-                `scenario`; simulated data also `samples` and `landmarks`.
+                `epochs` by base or method, `search` (units, every how many-th target,
+                the part of the epochs is one over this), `ranks`, `strengths` of the
+                lasso, `batch`, `precision`, `scenario`; simulated data also `samples`
+                and `landmarks`.
             seed: decides the splits and the training.
             landmarks: D, or None where data are simulated.
         """
@@ -103,10 +104,13 @@ class Row:
         if self.units is None:
             return Run(self.method, c, seed)
         hidden = [max(self.units // sizes["divide"], 4)] * self.layers
-        c |= {"units": self.units, "hidden": hidden, "search": sizes["search"]}
+        epochs = sizes["epochs"][self.base or self.method]
+        units, every, share = sizes["search"]
+        search = [units, every, max(epochs // share, 1)]
+        c |= {"units": self.units, "hidden": hidden, "epochs": epochs, "search": search}
         if self.method == "D-GEX":
-            return Run(self.method, c | {"epochs": sizes["dgex_epochs"]}, seed)
-        c |= {"epochs": sizes["epochs"], "base": self.base, "head": self.head}
+            return Run(self.method, c, seed)
+        c |= {"base": self.base, "head": self.head}
         c |= {"batch_size": self.batch or sizes["batch"]}
         if sizes["precision"] != "fp32":
             c["precision"] = sizes["precision"]
@@ -373,42 +377,41 @@ LAPTOP = {
     "scenario": "within",
     "targets": None,
     "divide": 90,  # 9000 units become 100
-    "epochs": 40,
-    "dgex_epochs": 120,
+    "epochs": {"DenseNet": 40, "MLP": 160, "D-GEX": 120},  # an MLP's are cheap
     "batch": 100,
     "precision": "fp32",
-    "search": [33, 8, 40],  # units, every how many-th target, epochs
+    "search": [33, 8, 1],
     "ranks": [50, 100, 200],
     "strengths": [0.1, 0.07, 0.05],
     "seeds": 3,
 }
+
+
+def _every(epochs):
+    return dict.fromkeys(LAPTOP["epochs"], epochs)
+
+
 SIZES = {
     "ci": LAPTOP
-    | {"targets": 60, "divide": 450, "epochs": 20, "dgex_epochs": 20, "seeds": 2}
-    | {"search": [8, 2, 2], "ranks": [3, 6, 12], "strengths": [0.1]},
+    | {"targets": 60, "divide": 450, "epochs": _every(20), "search": [8, 2, 10]}
+    | {"ranks": [3, 6, 12], "strengths": [0.1], "seeds": 2},
     "laptop": LAPTOP,
     "gpu": LAPTOP
-    | {"divide": 1, "epochs": 500, "dgex_epochs": 500, "precision": "tf32"}
-    | {"search": [1000, 8, 50], "ranks": [500, 1000, 2000]},
+    | {"divide": 1, "epochs": _every(500), "search": [1000, 8, 10]}
+    | {"ranks": [500, 1000, 2000], "precision": "tf32"},
 }
-MANY = {"search": [33, 1, 2], "ranks": [2, 4, 8], "strengths": shallow.FINE}  # gtex59
+MANY = {"search": [33, 1, 5], "ranks": [2, 4, 8], "strengths": shallow.FINE}  # gtex59
 WORLD = {"samples": 2000, "landmarks": 100, "targets": 1000, "strengths": shallow.FINE}
 SPECIAL = {
     **{(p, d): {"scenario": "across"} for p in SIZES for d in ACROSS},
     **{(p, d): {"scenario": "left out"} for p in SIZES for d in LEFT_OUT},
-    ("ci", "gtex59"): {
-        "epochs": 1,
-        "dgex_epochs": 1,
-        "strengths": [0.1],
-        "ranks": [2, 4, 8],
-        "search": [8, 1, 1],
-    },
-    ("laptop", "gtex59"): MANY | {"epochs": 10, "dgex_epochs": 10},
+    ("ci", "gtex59"): MANY | {"epochs": _every(1), "strengths": [0.1]},
+    ("laptop", "gtex59"): MANY | {"epochs": _every(10) | {"MLP": 20}},
     ("gpu", "gtex59"): MANY
-    | {"divide": 9, "epochs": 20, "dgex_epochs": 20, "search": [300, 1, 2]},
+    | {"divide": 9, "epochs": _every(20), "search": [300, 1, 10]},
     ("ci", "simulated"): {"samples": 200, "landmarks": 40},
     ("laptop", "simulated"): WORLD
-    | {"epochs": 30, "dgex_epochs": 30, "search": [33, 4, 10]},
+    | {"epochs": _every(30) | {"MLP": 60}, "search": [33, 4, 3]},
     **{("gpu", d): None for d in ("breast", *ACROSS, *LEFT_OUT, "simulated")},
 }
 SPECIAL["laptop", "arrays-studies"] |= {"seeds": 4}  # a study each
