@@ -23,8 +23,7 @@ TABLES = {1: table_1, 2: table_2, 3: table_3}
 SIZES = protocol.LAPTOP | {
     "targets": 16,
     "divide": 2250,  # 9000 units become 4
-    "epochs": 3,
-    "dgex_epochs": 3,
+    "epochs": {"DenseNet": 3, "MLP": 3, "D-GEX": 3},
     "search": [4, 2, 2],
     "ranks": [4, 8, 12],
 }
