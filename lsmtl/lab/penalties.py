@@ -31,8 +31,8 @@ def regularizer(method, targets, features, strength=1.0, rank=None):
     Raises:
         ValueError: the method is unknown.
 
-    >>> regularizer("Deep-LSMTL", 50, 8).rank
-    5
+    >>> regularizer("Deep-CNMTL", 50, 8, strength=0.3).strength
+    0.3
     """
     made = METHODS[one_of("method", method, METHODS)]
     rank = min(max(targets // 10, 1), 100) if rank is None else rank

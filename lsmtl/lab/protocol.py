@@ -21,7 +21,6 @@ from lsmtl.data.splits import assemble
 from lsmtl.lab import shallow
 from lsmtl.lab.experiments import Run, drawn, scores, thin
 from lsmtl.lab.penalties import regularizer
-from lsmtl.linear import LeastSquares
 from lsmtl.networks import MLP, DenseNet
 from lsmtl.semigan import SemiGAN, fit_semigan
 from lsmtl.training import Recipe, fit, predict
@@ -157,27 +156,21 @@ def measure(adata, run, device):
         }
     c = run.configuration
     if run.method in SHALLOW:
-        setting, model, errors = _shallow(run.method, train, validation, c)
+        known = [Profiles(part.x.cpu(), part.y.cpu()) for part in (train, validation)]
+        grid = {k: c[k] for k in ("strengths",) if k in c}
+        setting, model, errors = shallow.best(SHALLOW[run.method], *known, **grid)
         prediction = predict(model, test.x)
-        return (
-            _tested(case, prediction)
-            | {"validation_mae": min(errors)}
-            | {f"chosen_{k}": v for k, v in setting.items()}
-        )
+        found = _tested(case, prediction) | {"validation_mae": min(errors)}
+        return found | {f"chosen_{k}": v for k, v in setting.items()}
     settings = case.choose(run, device)
     if "ranks" in c:
         settings = settings | {"rank": c["ranks"][settings.pop("rank")]}
     trained = train_row(run.method, c, settings, train, validation, run.seed, device)
     prediction = predict(trained.network, test.x).to(test.y.device)
     best = _best(trained)
-    return (
-        _tested(case, prediction)
-        | {
-            "validation_mae": best["validation_mae"].mean(),
-            "best_epoch": int(best["epoch"].max()),
-        }
-        | {f"chosen_{k}": v for k, v in settings.items()}
-    )
+    found = _tested(case, prediction) | {f"chosen_{k}": v for k, v in settings.items()}
+    found["validation_mae"] = best["validation_mae"].mean()
+    return found | {"best_epoch": int(best["epoch"].max())}
 
 
 def split(adata, configuration, seed, device="cpu"):
@@ -218,17 +211,6 @@ def split(adata, configuration, seed, device="cpu"):
         turns = np.unique(platform[part == 0])
         part[platform == turns[seed % len(turns)]] = 1
     return assemble(adata, part)
-
-
-def _shallow(method, train, validation, c):
-    """What `shallow.best` gives; least squares has nothing to choose."""
-    if method == "LSR":
-        model = LeastSquares().fit(train.x, train.y)
-        error = metrics.mae(predict(model, validation.x), validation.y).mean().item()
-        return {}, model, [error]
-    train, validation = (Profiles(p.x.cpu(), p.y.cpu()) for p in (train, validation))
-    grid = {k: c[k] for k in ("strengths",) if k in c}
-    return shallow.best(SHALLOW[method], train, validation, **grid)
 
 
 def train_row(method, c, settings, train, validation, seed, device):
@@ -302,26 +284,44 @@ class _Case:
             grids = {"strength": STRENGTH[run.method]}
             if ranks:
                 grids["rank"] = range(len(ranks))
-        settings |= {name: grid[len(grid) // 2] for name, grid in grids.items()}
-        errors = {}
-        for name, grid in grids.items():
-            for value in grid:
-                tried = settings | {name: value}
-                key = tuple(tried.items())
-                if key not in errors:
-                    given = dict(tried)
-                    if "rank" in given:
-                        given["rank"] = min(ranks[given["rank"]], targets)
-                    trained = train_row(
-                        run.method, small, given, train, validation, run.seed, device
-                    )
-                    errors[key] = _best(trained)["validation_mae"].mean()
-            best = min(
-                (settings | {name: v} for v in grid),
-                key=lambda tried: errors[tuple(tried.items())],
+
+        def error(tried):
+            if "rank" in tried:
+                tried = tried | {"rank": min(ranks[tried["rank"]], targets)}
+            trained = train_row(
+                run.method, small, tried, train, validation, run.seed, device
             )
-            settings = best
-        return settings
+            return _best(trained)["validation_mae"].mean()
+
+        return search(settings, grids, error)
+
+
+def search(settings, grids, error):
+    """Choose settings one after the other, each with the others as they stand.
+
+    Args:
+        settings: dict of what is given.
+        grids: dict of name → values, in this order; each starts from the middle.
+        error: (settings) → what is to be low; asked once for each.
+
+    Returns:
+        `settings` with what was chosen.
+
+    >>> search({}, {"a": (1, 2, 3), "b": (1, 2, 3)}, lambda s: (s["a"] - s["b"]) ** 2)
+    {'a': 2, 'b': 2}
+    """
+    settings = settings | {name: grid[len(grid) // 2] for name, grid in grids.items()}
+    errors = {}
+
+    def remembered(tried):
+        key = tuple(tried.items())
+        if key not in errors:
+            errors[key] = error(tried)
+        return errors[key]
+
+    for name, grid in grids.items():
+        settings = min((settings | {name: v} for v in grid), key=remembered)
+    return settings
 
 
 def _best(trained):
