@@ -19,7 +19,16 @@ from lsmtl.lab.show import COLOURS, badge, table
 
 DRAWS = 2000  # of a bootstrap
 TOLERANCE = 1.0  # points of percent, within which an effect matches the paper's
-MEASURED = ("mae", "mae_seeds", "mae_genes", "cc", "cc_genes", "r", "mae_apart")
+MEASURED = (
+    "validation",
+    "mae",
+    "mae_seeds",
+    "mae_genes",
+    "cc",
+    "cc_genes",
+    "r",
+    "mae_apart",
+)
 MEASURED += ("effect", "effect_seeds", "low", "high")
 NAMES = {  # dataset → how tables and figures call it
     "breast": "breast",
@@ -103,7 +112,7 @@ def standing(item, reference):
         reference: (row, rows) → the row that a row is compared with, or None.
 
     Returns:
-        DataFrame, a line a row: `row`; means over seeds `mae`, `cc`, `r` and of the
+        DataFrame, a line a row: `row`; means over seeds `validation` (MAE), `mae`, `cc`, `r` and of the
         spread over genes `mae_genes`, `cc_genes`; `mae_seeds`, the standard deviation
         over seeds; `effect` (percent), its `effect_seeds`, and the bootstrap's `low`
         and `high`; `done`. A row that isn't run has NaN. As text: `shown`, the MAE ±
@@ -118,6 +127,7 @@ def standing(item, reference):
             line |= {k: own[k].mean() for k in ("mae", "cc", "r")}
             line |= {f"{k}_genes": own[f"{k}_sd"].mean() for k in ("mae", "cc")}
             line["mae_seeds"] = _spread(own["mae"])
+            line["validation"] = own["validation_mae"].mean()
             if "mae_apart" in own:
                 line["mae_apart"] = own["mae_apart"].mean()
             against = reference(row, item.rows)
