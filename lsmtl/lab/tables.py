@@ -112,11 +112,11 @@ def standing(item, reference):
         reference: (row, rows) → the row that a row is compared with, or None.
 
     Returns:
-        DataFrame, a line a row: `row`; means over seeds `validation` (MAE), `mae`, `cc`, `r` and of the
-        spread over genes `mae_genes`, `cc_genes`; `mae_seeds`, the standard deviation
-        over seeds; `effect` (percent), its `effect_seeds`, and the bootstrap's `low`
-        and `high`; `done`. A row that isn't run has NaN. As text: `shown`, the MAE ±
-        over seeds, `change`, the effect, and `range`, its interval.
+        DataFrame, a line a row: `row`; means over seeds `validation` (MAE), `mae`,
+        `cc`, `r` and of the spread over genes `mae_genes`, `cc_genes`; `mae_seeds`,
+        the standard deviation over seeds; `effect` (percent), its `effect_seeds`, and
+        the bootstrap's `low` and `high`; `done`. A row that isn't run has NaN. As text:
+        `shown`, the MAE ± over seeds, `change`, the effect, and `range`, its interval.
     """
     lines = []
     for row in item.rows:
