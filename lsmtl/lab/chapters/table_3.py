@@ -29,6 +29,10 @@ ROWS = [
         for method in ("MLP", "Deep-LSMTL")
         for layers in LAYERS
     ),
+    *(
+        Row(method, WIDTHS[-1], LAYERS[-1], base, part=4, ours=True)
+        for method, base in (("D-GEX", None), ("MLP", "MLP"))
+    ),
 ]
 
 
