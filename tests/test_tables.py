@@ -55,6 +55,17 @@ def test_an_effect_is_the_difference_in_percent_of_the_reference():
     assert g.mae_seeds == pytest.approx(table["mae"][1::2].std())
 
 
+def test_a_difference_is_sure_where_test_profiles_and_seeds_agree():
+    table = runs(better=0.1, noise=0.0)
+    assert tables.standing(evidence(table), first)["sure"].tolist() == [False, True]
+    worse = runs(seeds=1, better=-0.05, noise=0.0)
+    worse["mae"] = [0.6, 0.61]
+    mixed = pd.concat([table.iloc[:4], worse])
+    g = tables.standing(evidence(mixed), first).iloc[1]
+    assert g["high"] < 0  # yet one seed of three disagrees
+    assert not g["sure"]
+
+
 def test_two_methods_that_are_the_same_differ_by_nothing():
     own, other = (runs().iloc[i::2] for i in (0, 1))
     assert tables.interval(own, other, shared=False) == (0, 0)
@@ -134,7 +145,14 @@ def test_beside_has_words_for_the_papers_rows_only():
 
 @pytest.mark.parametrize(
     ("theirs", "ours", "word"),
-    [(-1.3, -0.4, "matches"), (-1.3, -0.2, "differs"), (-1.3, np.nan, "not run")],
+    [
+        (-9.0, -9.9, "matches"),
+        (-9.0, -7.9, "differs"),
+        (-1.3, -0.7, "matches"),
+        (-1.3, -0.6, "differs"),  # less than half of it
+        (-0.1, 0.1, "differs"),
+        (-1.3, np.nan, "not run"),
+    ],
 )
 def test_the_word_has_the_declared_tolerance(theirs, ours, word):
     assert word in tables.verdict(theirs, ours)
@@ -191,7 +209,8 @@ def test_a_picture_has_a_line_a_row_and_a_panel_a_dataset():
     )
     one, two = fig.axes
     assert [label.get_text() for label in one.get_yticklabels()] == ["a", "b"]
-    assert len(one.lines) == len(two.lines) + 1  # the paper's diamonds
+    diamonds = [axis.lines[-1].get_xdata() for axis in (one, two)]
+    np.testing.assert_array_equal(diamonds, [[np.nan, -1.0], [np.nan, np.nan]])
     assert one.get_title() == "one"
 
 

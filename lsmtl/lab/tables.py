@@ -14,11 +14,12 @@ from lsmtl.lab import records
 from lsmtl.lab.chapter import PRESETS
 from lsmtl.lab.experiments import planned, results
 from lsmtl.lab.paper import compare, word
-from lsmtl.lab.protocol import SHALLOW
+from lsmtl.lab.protocol import ACROSS, SHALLOW
 from lsmtl.lab.show import COLOURS, badge, table
 
 DRAWS = 2000  # of a bootstrap
-TOLERANCE = 1.0  # points of percent, within which an effect matches the paper's
+TOLERANCE = 1.0  # points of percent; at most half of the paper's effect
+EDGE = 12.0  # percent; what lies beyond is written at the edge of a picture
 MEASURED = (
     "validation",
     "mae",
@@ -64,14 +65,16 @@ class Evidence(NamedTuple):
 
         Returns:
             dict: `effect`, the mean over seeds; `effect_seeds`, its standard deviation;
-            `low` and `high`, the ends of `interval`.
+            `low` and `high`, the ends of `interval`; `sure`, whether that is without 0
+            and all seeds agree in sign.
         """
         own, other = self.of(row), self.of(other)
         scale = 100 / other["mae"].mean()
         d = scale * (own["mae"].to_numpy() - other["mae"].to_numpy())
-        shared = "→" in self.name  # the test profiles of all seeds
+        shared = self.dataset in ACROSS  # the test profiles of all seeds
         low, high = scale * np.array(interval(own, other, shared))
-        found = {"effect": d.mean(), "effect_seeds": _spread(d)}
+        sure = low * high > 0 and abs(np.sign(d).sum()) == len(d)
+        found = {"effect": d.mean(), "effect_seeds": _spread(d), "sure": sure}
         return found | {"low": low, "high": high}
 
 
@@ -114,14 +117,14 @@ def standing(item, reference):
     Returns:
         DataFrame, a line a row: `row`; means over seeds `validation` (MAE), `mae`,
         `cc`, `r` and of the spread over genes `mae_genes`, `cc_genes`; `mae_seeds`,
-        the standard deviation over seeds; `effect` (percent), its `effect_seeds`, and
-        the bootstrap's `low` and `high`; `done`. A row that isn't run has NaN. As text:
-        `shown`, the MAE ± over seeds, `change`, the effect, and `range`, its interval.
+        the standard deviation over seeds; what `Evidence.effect` gives; `done`. A row
+        that isn't run has NaN. As text: `shown`, the MAE ± over seeds, `change`, the
+        effect, and `range`, its interval.
     """
     lines = []
     for row in item.rows:
         own = item.of(row)
-        line = {"row": row, "done": bool(own["done"].all())}
+        line = {"row": row, "done": bool(own["done"].all()), "sure": False}
         line |= dict.fromkeys(MEASURED, np.nan)
         if line["done"]:
             line |= {k: own[k].mean() for k in ("mae", "cc", "r")}
@@ -209,11 +212,14 @@ def printed(lines, column, reference):
 
 
 def verdict(theirs, ours):
-    """The word for an effect of ours beside the paper's, as HTML; empty for none."""
+    """The word for an effect of ours beside the paper's, as HTML; empty for none.
+
+    They match within `TOLERANCE`, or half of the paper's effect if that is less.
+    """
     if theirs != theirs:
         return ""
     ours = None if ours != ours else ours
-    return word(compare(theirs, ours, TOLERANCE))
+    return word(compare(theirs, ours, min(TOLERANCE, abs(theirs) / 2)))
 
 
 def percent(value, digits=1):
@@ -221,9 +227,11 @@ def percent(value, digits=1):
     return "" if value != value else f"{value:+.{digits}f} %".replace("-", "−")
 
 
-def within(low, high):
+def within(low, high, digits=1):
     """An interval as text."""
-    return "" if low != low else f"{low:+.1f} to {high:+.1f}".replace("-", "−")
+    if low != low:
+        return ""
+    return f"{low:+.{digits}f} to {high:+.{digits}f}".replace("-", "−")
 
 
 def beside(standing, names, mae, theirs):
@@ -255,6 +263,8 @@ def beside(standing, names, mae, theirs):
 def draw(panels, names, height=0.24):
     """Effects with their intervals, a panel a dataset; diamonds are the paper's.
 
+    What lies beyond `EDGE` is written there.
+
     Args:
         panels: dict of title → (standing, paper's effects by line or None).
         names: the lines' names.
@@ -278,10 +288,16 @@ def draw(panels, names, height=0.24):
         for at, colour, line in zip(y, colours, lines.itertuples(), strict=True):
             axis.plot([line.low, line.high], [at, at], color=colour, lw=2)
             axis.plot(line.effect, at, "o", color=colour, ms=5)
-        if theirs is not None:
-            axis.plot(theirs, y, "D", mfc="none", color="#808080", ms=6, ls="none")
+        theirs = np.full(count, np.nan) if theirs is None else np.asarray(theirs)
+        axis.plot(theirs, y, "D", mfc="none", color="#808080", ms=6, ls="none")
+        for at, *pair in zip(y, lines["effect"], theirs, strict=True):
+            marks = [
+                f"{m} {v:+.0f}" for m, v in zip("●◇", pair, strict=True) if v > EDGE
+            ]
+            axis.text(EDGE, at, "  ".join(marks), ha="right", va="center", size=8)
         axis.set(title=title, yticks=y, yticklabels=names, ylim=(-0.7, count - 0.3))
-    axes[-1, 0].set_xlabel("MAE against the reference, %")
+        axis.set_xlim(-EDGE, EDGE)
+    axes[-1, 0].set_xlabel("difference to the reference's MAE, %")
     return fig
 
 
