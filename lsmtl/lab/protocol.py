@@ -409,7 +409,8 @@ WORLD = {"samples": 2000, "landmarks": 100, "targets": 1000, "strengths": shallo
 SPECIAL = {
     **{(p, d): {"scenario": "across"} for p in SIZES for d in ACROSS},
     **{(p, d): {"scenario": "left out"} for p in SIZES for d in LEFT_OUT},
-    ("ci", "gtex59"): MANY | {"epochs": _every(1), "strengths": [0.1]},
+    ("ci", "gtex59"): MANY
+    | {"epochs": {"DenseNet": 1, "MLP": 4, "D-GEX": 4}, "strengths": [0.1]},
     ("laptop", "gtex59"): MANY | {"epochs": {"DenseNet": 10, "MLP": 20, "D-GEX": 20}},
     ("gpu", "gtex59"): MANY
     | {"divide": 9, "epochs": _every(20), "search": [300, 1, 10]},
