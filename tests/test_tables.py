@@ -136,9 +136,9 @@ def test_beside_has_words_for_the_papers_rows_only():
     near = tables.beside(standing, ["a", "b"], ["0.30", "0.27"], [np.nan, -9.5])
     far = tables.beside(standing, ["a", "b"], ["0.30", "0.29"], [np.nan, -3.0])
     none = tables.beside(standing, ["a", "b"], ["0.30", ""], [np.nan, np.nan])
-    assert near.iloc[0, -1] == none.iloc[1, -1] == ""
-    assert "matches" in near.iloc[1, -1]
-    assert "differs" in far.iloc[1, -1]
+    assert near["word"][0] == none["word"][1] == ""
+    assert "matches" in near["word"][1]
+    assert "differs" in far["word"][1]
     assert near["ranks"].tolist() == ["2, 2", "1, 1"]
     assert none["ranks"].tolist() == ["1, 1", ""]
 

@@ -249,13 +249,13 @@ def beside(standing, names, mae, theirs):
     ranks = pd.DataFrame([printed.rank(), ours.rank()])
     cells = {
         "": names,
-        "ranks": [", ".join(f"{r:g}" for r in ranks[k].dropna()) for k in ranks],
-        "paper: MAE": mae,
-        "effect": map(percent, theirs),
-        "ours: MAE": standing["shown"],
-        "effect ": standing["change"],
-        "95 %": standing["range"],
         "word": map(verdict, theirs, standing["effect"]),
+        "paper: MAE": mae,
+        "%": [percent(v).removesuffix(" %") for v in theirs],
+        "ours: MAE": standing["shown"],
+        "% ": standing["change"].str.removesuffix(" %"),
+        "95 %": standing["range"],
+        "ranks": [", ".join(f"{r:g}" for r in ranks[k].dropna()) for k in ranks],
     }
     return pd.DataFrame({name: list(column) for name, column in cells.items()})
 
