@@ -237,3 +237,10 @@ def test_a_command_makes_the_records_of_a_table(name):
     )
     assert made == wanted
     assert done.stdout.count("--dataset breast") == len(wanted)
+
+
+def test_what_lies_beyond_the_edge_of_a_picture_is_written_there():
+    table = tables.standing(evidence(runs(better=-0.5, noise=0.0)), first)
+    (axis,) = tables.draw({"one": (table, [np.nan, -40.0])}, ["a", "b"]).axes
+    written = {text.get_text() for text in axis.texts} - {""}
+    assert written == {"● +50", "◇ -40"}

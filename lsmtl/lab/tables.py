@@ -291,10 +291,14 @@ def draw(panels, names, height=0.24):
         theirs = np.full(count, np.nan) if theirs is None else np.asarray(theirs)
         axis.plot(theirs, y, "D", mfc="none", color="#808080", ms=6, ls="none")
         for at, *pair in zip(y, lines["effect"], theirs, strict=True):
-            marks = [
-                f"{m} {v:+.0f}" for m, v in zip("●◇", pair, strict=True) if v > EDGE
-            ]
-            axis.text(EDGE, at, "  ".join(marks), ha="right", va="center", size=8)
+            for sign, side in ((1, "right"), (-1, "left")):
+                marks = [
+                    f"{mark} {v:+.0f}"
+                    for mark, v in zip("●◇", pair, strict=True)
+                    if sign * v > EDGE
+                ]
+                text = " ".join(marks)
+                axis.text(sign * EDGE, at, text, ha=side, va="center", size=8)
         axis.set(title=title, yticks=y, yticklabels=names, ylim=(-0.7, count - 0.3))
         axis.set_xlim(-EDGE, EDGE)
     axes[-1, 0].set_xlabel("difference to the reference's MAE, %")
