@@ -16,11 +16,12 @@ from lsmtl.data import plain
 from lsmtl.lab import experiments, protocol, records
 from lsmtl.lab.chapters import table_1, table_2, table_3
 from lsmtl.lab.paper import paper_table
-from lsmtl.lab.protocol import Row, measure, split
+from lsmtl.lab.protocol import measure, split
+from lsmtl.lab.rows import LAPTOP, LEFT_OUT, SIZES, Row
 from lsmtl.linear import STRENGTHS
 
 TABLES = {1: table_1, 2: table_2, 3: table_3}
-SIZES = protocol.LAPTOP | {
+SMALL = LAPTOP | {
     "targets": 16,
     "divide": 2250,  # 9000 units become 4
     "epochs": {"DenseNet": 3, "MLP": 3, "D-GEX": 3},
@@ -65,7 +66,7 @@ def toy():
 
 def run_of(row, seed=0, how="within"):
     """A row's run on the toy."""
-    run = row.run(SIZES | {"scenario": how}, seed, 8)
+    run = row.run(SMALL | {"scenario": how}, seed, 8)
     run.configuration["group"] = HOW[how]
     return run
 
@@ -241,7 +242,7 @@ def test_what_is_chosen_is_what_is_trained(monkeypatch):
     method, hidden, _, settings, *targets = calls[-1]
     assert (method, hidden, targets) == ("Deep-LSMTL", [4, 4, 4], [16, 16])
     assert settings == {k[7:]: v for k, v in found.items() if k.startswith("chosen_")}
-    assert settings["rank"] in SIZES["ranks"]
+    assert settings["rank"] in SMALL["ranks"]
     assert len(calls) == 3 + 5 + 1
     for _, hidden, batch, settings, *targets in calls[:-1]:  # narrow, on every second
         assert (hidden, batch, targets) == ([4, 4], 100, [8, 8])
@@ -290,7 +291,7 @@ def test_without_groups_every_profile_is_one():
 
 def test_simulated_profiles_are_drawn_by_each_seed():
     world = {"samples": 60, "landmarks": 8}
-    run = replace(Row("LSR-L2").run(SIZES | world, 1, None), seed=1)
+    run = replace(Row("LSR-L2").run(SMALL | world, 1, None), seed=1)
     found = measure(None, run, "cpu")
     splits = experiments.drawn(60, 8, 16, 1, device="cpu")
     assert found["counts"] == [1] * len(splits.test)
@@ -365,7 +366,7 @@ def test_labels_and_sizes_tell_rows_apart(number):
     told = [(row.label, row.units, row.layers) for row in rows]
     assert len(set(told)) == len(rows)
     known = set(protocol.SHALLOW) | {"training mean"}
-    for row, sizes in itertools.product(rows, protocol.SIZES.values()):
+    for row, sizes in itertools.product(rows, SIZES.values()):
         run = row.run(sizes, 0, 943)
         assert (row.units is None) == (row.method in known)
         if row.units:
@@ -374,6 +375,6 @@ def test_labels_and_sizes_tell_rows_apart(number):
 
 
 def test_a_few_rows_are_run_where_a_study_is_left_out():
-    for name in protocol.LEFT_OUT:
+    for name in LEFT_OUT:
         rows = table_1.rows(table_1.EXPERIMENT.size("ci", name))
         assert sorted(row.label for row in rows) == sorted(table_1.FEW)

@@ -10,9 +10,10 @@ from sets import here
 from lsmtl import data
 from lsmtl.data import plain
 from lsmtl.lab import experiments, protocol, scenarios
+from lsmtl.lab.rows import ACROSS, LEFT_OUT, SIZES, SPECIAL, WITHIN
 
 PARTS = ("train", "validation", "test")
-GROUPS = {**protocol.WITHIN, **protocol.ACROSS, **protocol.LEFT_OUT}
+GROUPS = {**WITHIN, **ACROSS, **LEFT_OUT}
 CONFIGURATION = {"targets": 50}
 
 
@@ -26,7 +27,7 @@ def loaded(name):
 
 def how(name):
     """What of a run's configuration decides its splits."""
-    scenario = protocol.SPECIAL.get(("ci", name), {}).get("scenario", "within")
+    scenario = SPECIAL.get(("ci", name), {}).get("scenario", "within")
     return CONFIGURATION | {"scenario": scenario, "group": GROUPS[name]}
 
 
@@ -67,7 +68,7 @@ def test_arrays_to_rna_seq_is_a_transfer(seed):
     assert labels(joined, found.test, "platform") == {"colon", "endometrial"}
 
 
-@pytest.mark.parametrize("name", protocol.ACROSS)
+@pytest.mark.parametrize("name", ACROSS)
 def test_platforms_stay_whole(name):
     adata = loaded(name)
     splits = protocol.split(adata, how(name), seed=1)
@@ -80,7 +81,7 @@ def test_platforms_stay_whole(name):
 # --- A study left out -----------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", protocol.LEFT_OUT)
+@pytest.mark.parametrize("name", LEFT_OUT)
 def test_each_seed_leaves_out_the_whole_of_a_study_and_nothing_else(name):
     adata = loaded(name)
     study = adata.obs[GROUPS[name]].astype(str)
@@ -91,9 +92,9 @@ def test_each_seed_leaves_out_the_whole_of_a_study_and_nothing_else(name):
         assert test.samples == tuple(adata.obs_names[study == left_out[-1]])
     assert sorted(left_out) == sorted(study.unique())
     for preset in ("laptop", "gpu"):  # as many seeds as there are studies
-        special = protocol.SPECIAL[preset, name]
+        special = SPECIAL[preset, name]
         if special is not None:
-            seeds = (protocol.SIZES[preset] | special)["seeds"]
+            seeds = (SIZES[preset] | special)["seeds"]
             assert seeds == study.nunique()
 
 
@@ -133,7 +134,7 @@ def test_targets_of_held_out_profiles_touch_nothing_else(name, held_out):
         assert torch.equal(one.y, other.y) is (part != held_out)
 
 
-@pytest.mark.parametrize("name", protocol.ACROSS)
+@pytest.mark.parametrize("name", ACROSS)
 def test_training_profiles_know_nothing_of_the_other_platforms(name):
     adata = loaded(name).copy()
     before = protocol.split(adata, how(name), 0)

@@ -2,16 +2,17 @@
 
 import re
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from lsmtl.lab import ROOT, tables
+from lsmtl.lab import ROOT, standings, tables
 from lsmtl.lab.chapters import EXPERIMENTS, table_1
 from lsmtl.lab.experiments import Experiment, Run
-from lsmtl.lab.protocol import Row
+from lsmtl.lab.rows import Row
 
 ROWS = [Row("DenseNet", 9000, 2, "DenseNet"), Row("Deep-LSMTL", 9000, 2, "DenseNet")]
 
@@ -38,16 +39,41 @@ def runs(seeds=3, groups=30, better=0.0, noise=0.1, rng=0):
 
 
 def evidence(table, dataset="arrays"):
-    return tables.Evidence(dataset, ROWS, table, "")
+    return standings.Evidence(dataset, ROWS, table, "")
 
 
-def first(row, rows):
-    return None if row is rows[0] else rows[0]
+first = standings.against("DenseNet")
+
+
+def method(row):
+    """A row's name, and its place in the paper's columns."""
+    return row.method
+
+
+def columns(mae, effect):
+    """The paper's MAE of DenseNet and of both, and its effect, by method."""
+    names = [row.method for row in ROWS]
+    return pd.Series(["0.30", mae], names), pd.Series([np.nan, effect], names)
+
+
+def test_a_row_is_compared_with_one_that_shares_what_is_named():
+    rows = [
+        Row(name, units, layers, "MLP")
+        for name in ("MLP", "Deep-LSMTL")
+        for units in (3000, 6000)
+        for layers in (1, 2)
+    ]
+    width = standings.against("MLP", "units")
+    shape = standings.against("MLP", "units", "layers")
+    assert [shape(row, rows) for row in rows] == [None] * 4 + rows[:4]
+    assert [width(row, rows) for row in rows[4:]] == [rows[0]] * 2 + [rows[2]] * 2
+    zero = [*rows, Row("MLP", 3000, 1, "MLP", head="zero")]
+    assert shape(zero[-1], zero) is rows[0]  # whose label says no more than MLP
 
 
 def test_an_effect_is_the_difference_in_percent_of_the_reference():
     table = runs(better=0.1, noise=0.0)
-    plain, g = tables.standing(evidence(table), first).itertuples()
+    plain, g = standings.standing(evidence(table), first).itertuples()
     assert plain.effect != plain.effect
     assert g.effect == pytest.approx(-10)
     assert g.low < g.effect < g.high < 0
@@ -57,25 +83,25 @@ def test_an_effect_is_the_difference_in_percent_of_the_reference():
 
 def test_a_difference_is_sure_where_test_profiles_and_seeds_agree():
     table = runs(better=0.1, noise=0.0)
-    assert tables.standing(evidence(table), first)["sure"].tolist() == [False, True]
+    assert standings.standing(evidence(table), first)["sure"].tolist() == [False, True]
     worse = runs(seeds=1, better=-0.05, noise=0.0)
     worse["mae"] = [0.6, 0.61]
     mixed = pd.concat([table.iloc[:4], worse])
-    g = tables.standing(evidence(mixed), first).iloc[1]
+    g = standings.standing(evidence(mixed), first).iloc[1]
     assert g["high"] < 0  # yet one seed of three disagrees
     assert not g["sure"]
 
 
 def test_two_methods_that_are_the_same_differ_by_nothing():
     own, other = (runs().iloc[i::2] for i in (0, 1))
-    assert tables.interval(own, other, shared=False) == (0, 0)
-    assert tables.interval(own, other, shared=True) == (0, 0)
+    assert standings.interval(own, other, shared=False) == (0, 0)
+    assert standings.interval(own, other, shared=True) == (0, 0)
 
 
 def test_a_constant_difference_has_no_spread():
     own = runs().iloc[::2]
     other = own.assign(errors=[[e - 0.05 for e in v] for v in own["errors"]])
-    low, high = tables.interval(own, other, shared=False)
+    low, high = standings.interval(own, other, shared=False)
     assert low == pytest.approx(0.05)
     assert high == pytest.approx(0.05)
 
@@ -86,7 +112,7 @@ def test_the_interval_is_scipys_where_every_profile_is_a_group():
     own, other = (
         pd.DataFrame({"errors": [v.tolist()], "counts": [[1] * 80]}) for v in (a, b)
     )
-    found = tables.interval(own, other, shared=False)
+    found = standings.interval(own, other, shared=False)
     theirs = stats.bootstrap((a - b,), np.mean, method="percentile", rng=2)
     np.testing.assert_allclose(found, theirs.confidence_interval, atol=0.006)
 
@@ -100,7 +126,7 @@ def test_whole_groups_are_drawn():
         counts = [repeat if group else 1] * (40 if group else 40 * repeat)
         errors = [v if group else np.repeat(v, repeat) for v in (a, b)]
         parts = [pd.DataFrame({"errors": [e], "counts": [counts]}) for e in errors]
-        low, high = tables.interval(*parts, shared=False)
+        low, high = standings.interval(*parts, shared=False)
         return high - low
 
     assert width(10, group=True) == pytest.approx(width(1, group=True))
@@ -111,7 +137,7 @@ def test_seeds_with_the_same_test_profiles_tell_less_than_with_their_own():
     own, other = (runs(seeds=1, better=0.1, noise=1.0).iloc[i::2] for i in (0, 1))
     thrice = [pd.concat([part] * 3) for part in (own, other)]
     one, shared, apart = (
-        np.diff(tables.interval(*parts, shared=flag)).item()
+        np.diff(standings.interval(*parts, shared=flag)).item()
         for parts, flag in (((own, other), True), (thrice, True), (thrice, False))
     )
     assert shared == pytest.approx(one)
@@ -121,26 +147,28 @@ def test_seeds_with_the_same_test_profiles_tell_less_than_with_their_own():
 def test_a_row_that_misses_a_run_is_not_run():
     table = runs(better=0.1)
     table.loc[3, "done"] = False
-    plain, g = tables.standing(evidence(table), first).itertuples()
+    plain, g = standings.standing(evidence(table), first).itertuples()
     assert (plain.shown, plain.done) != ("not run", False)
     assert (g.shown, g.done, g.change) == ("not run", False, "")
     table.loc[[2, 3], "done"] = [False, True]  # the reference misses one
-    plain, g = tables.standing(evidence(table), first).itertuples()
+    plain, g = standings.standing(evidence(table), first).itertuples()
     assert (g.done, g.change, plain.shown) == (True, "", "not run")
-    found = tables.only(tables.standing(evidence(table), first))
+    found = standings.only(standings.standing(evidence(table), first))
     assert [row.method for row in found["row"]] == ["Deep-LSMTL"]
 
 
 def test_beside_has_words_for_the_papers_rows_only():
-    standing = tables.standing(evidence(runs(better=0.1, noise=0.0)), first)
-    near = tables.beside(standing, ["a", "b"], ["0.30", "0.27"], [np.nan, -9.5])
-    far = tables.beside(standing, ["a", "b"], ["0.30", "0.29"], [np.nan, -3.0])
-    none = tables.beside(standing, ["a", "b"], ["0.30", ""], [np.nan, np.nan])
+    standing = standings.standing(evidence(runs(better=0.1, noise=0.0)), first)
+    near = tables.beside(standing, method, *columns("0.27", -9.5), method)
+    far = tables.beside(standing, method, *columns("0.29", -3.0), method)
+    standing["row"] = [ROWS[0], replace(ROWS[1], ours=True)]
+    none = tables.beside(standing, method, *columns("0.27", -9.5), method)
     assert near["word"][0] == none["word"][1] == ""
     assert "matches" in near["word"][1]
     assert "differs" in far["word"][1]
     assert near["ranks"].tolist() == ["2, 2", "1, 1"]
     assert none["ranks"].tolist() == ["1, 1", ""]
+    assert near[""].tolist() == none[""].tolist() == [row.method for row in ROWS]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +189,7 @@ def test_the_word_has_the_declared_tolerance(theirs, ours, word):
 
 def test_the_papers_effects_are_those_of_its_numbers():
     lines = pd.DataFrame({"mae": ["0.50", "0.40"]}, ["plain", "tied"])
-    found = tables.printed(lines, "mae", lambda line: "plain")
+    found = standings.printed(lines, "mae", lambda line: "plain")
     assert found["plain"] != found["plain"]
     assert found["tied"] == pytest.approx(-20)
 
@@ -187,10 +215,10 @@ def test_evidence_is_the_largest_preset_that_is_complete(monkeypatch):
         table["done"] = np.arange(4) < 4 * done[preset]
         return table.assign(preset=preset)
 
-    monkeypatch.setattr(tables, "results", results)
+    monkeypatch.setattr(standings, "results", results)
 
     def chosen():
-        found = tables.evidence(toy(done), lambda sizes: ROWS)["breast"]
+        found = standings.evidence(toy(done), lambda sizes: ROWS)["breast"]
         return found.runs["preset"][0], found.runs["done"].sum()
 
     assert chosen() == ("gpu", 4)
@@ -203,12 +231,11 @@ def test_evidence_is_the_largest_preset_that_is_complete(monkeypatch):
 
 
 def test_a_picture_has_a_line_a_row_and_a_panel_a_dataset():
-    table = tables.standing(evidence(runs(better=0.1)), first)
-    fig = tables.draw(
-        {"one": (table, [np.nan, -1.0]), "two": (table, None)}, ["a", "b"]
-    )
+    table = standings.standing(evidence(runs(better=0.1)), first)
+    panels = {"one": (table, [np.nan, -1.0]), "two": (table, None)}
+    fig = tables.draw(panels, lambda row: row.method[:5])
     one, two = fig.axes
-    assert [label.get_text() for label in one.get_yticklabels()] == ["a", "b"]
+    assert [label.get_text() for label in one.get_yticklabels()] == ["Dense", "Deep-"]
     diamonds = [axis.lines[-1].get_xdata() for axis in (one, two)]
     np.testing.assert_array_equal(diamonds, [[np.nan, -1.0], [np.nan, np.nan]])
     assert one.get_title() == "one"
@@ -216,13 +243,13 @@ def test_a_picture_has_a_line_a_row_and_a_panel_a_dataset():
 
 @pytest.mark.parametrize("name", ["table-1", "table-2", "table-3"])
 def test_every_setting_of_a_table_has_a_name(name):
-    assert EXPERIMENTS[name].datasets.keys() <= tables.NAMES.keys()
+    assert EXPERIMENTS[name].datasets.keys() <= standings.NAMES.keys()
 
 
 def test_choices_are_counted_over_seeds():
     row = next(r for r in table_1.ROWS if r.label == "Deep-LSMTL")
     table = pd.DataFrame({"chosen_strength": [0.1, 0.1, 1.0], "done": True})
-    found = tables.choices(tables.Evidence("breast", [row], table, ""))
+    found = tables.choices(standings.Evidence("breast", [row], table, ""))
     assert found["strength"].item() == "0.1 × 2, 1 × 1"
     assert found["rank"].item() == ""
 
@@ -240,7 +267,7 @@ def test_a_command_makes_the_records_of_a_table(name):
 
 
 def test_what_lies_beyond_the_edge_of_a_picture_is_written_there():
-    table = tables.standing(evidence(runs(better=-0.5, noise=0.0)), first)
-    (axis,) = tables.draw({"one": (table, [np.nan, -40.0])}, ["a", "b"]).axes
+    table = standings.standing(evidence(runs(better=-0.5, noise=0.0)), first)
+    (axis,) = tables.draw({"one": (table, [np.nan, -40.0])}, method).axes
     written = {text.get_text() for text in axis.texts} - {""}
     assert written == {"● +50", "◇ -40"}

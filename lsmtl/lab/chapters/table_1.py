@@ -6,18 +6,7 @@ import math
 import numpy as np
 
 from lsmtl.lab.exercises import Wrong, expect
-from lsmtl.lab.experiments import Experiment
-from lsmtl.lab.protocol import (
-    ACROSS,
-    LEFT_OUT,
-    SIZES,
-    SPECIAL,
-    WITHIN,
-    Row,
-    chosen_rows,
-    measure,
-    runs,
-)
+from lsmtl.lab.rows import LEFT_OUT, Row, experiment
 
 UNEQUAL = {  # hidden units in the paper, which took what fitted on its card
     "Deep-GO-MTL": 8000,
@@ -59,26 +48,13 @@ FEW = [  # with a study left out
 
 def rows(sizes):
     """The rows of the table that are run at some size."""
-    within = sizes["scenario"] == "within"
-    return [row for row in chosen_rows(ROWS, sizes) if within or not row.batch]
+    if sizes["scenario"] == "left out":
+        return [row for row in ROWS if row.label in FEW]
+    return [row for row in ROWS if sizes["scenario"] == "within" or not row.batch]
 
 
-EXPERIMENT = Experiment(
-    name="table-1",
-    recipe_version=1,
-    datasets={**WITHIN, **ACROSS, **LEFT_OUT, "simulated": None},
-    sizes=SIZES,
-    special=SPECIAL
-    | {
-        (preset, name): (SPECIAL.get((preset, name)) or {}) | {"only": FEW}
-        for preset in SIZES
-        for name in LEFT_OUT
-        if SPECIAL.get((preset, name), {}) is not None
-    },
-    runs=runs(rows),
-    measure=measure,
-    minutes={"SemiGAN": 0.6, "Deep-AMTFL": 0.4, "D-GEX": 0.3},
-)
+MINUTES = {"SemiGAN": 0.6, "Deep-AMTFL": 0.4, "D-GEX": 0.3}
+EXPERIMENT = experiment("table-1", rows, LEFT_OUT, minutes=MINUTES)
 
 
 def _interval(ask):

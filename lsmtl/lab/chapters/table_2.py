@@ -3,8 +3,7 @@
 import numpy as np
 
 from lsmtl.lab.exercises import expect, numbers
-from lsmtl.lab.experiments import Experiment
-from lsmtl.lab.protocol import ACROSS, SIZES, WITHIN, Row, measure, runs, special
+from lsmtl.lab.rows import Row, experiment
 
 WIDTHS = (3000, 6000, 9000)
 METHODS = ("Deep-GO-MTL", "Deep-CNMTL", "Deep-AMTL", "Deep-AMTFL", "Deep-LSMTL")
@@ -29,17 +28,7 @@ def rows(sizes):
     return ROWS
 
 
-DATASETS = {**WITHIN, **ACROSS, "simulated": None}
-
-EXPERIMENT = Experiment(
-    name="table-2",
-    recipe_version=1,
-    datasets=DATASETS,
-    sizes=SIZES,
-    special=special(DATASETS),
-    runs=runs(rows),
-    measure=measure,
-)
+EXPERIMENT = experiment("table-2", rows)
 
 
 def _fits(ask):

@@ -7,8 +7,7 @@ import numpy as np
 from scipy import stats
 
 from lsmtl.lab.exercises import Wrong, expect
-from lsmtl.lab.experiments import Experiment
-from lsmtl.lab.protocol import ACROSS, SIZES, WITHIN, Row, measure, runs, special
+from lsmtl.lab.rows import Row, experiment
 
 WIDTHS = (3000, 6000, 9000)
 LAYERS = (1, 2, 3)
@@ -41,17 +40,7 @@ def rows(sizes):
     return ROWS
 
 
-DATASETS = {**WITHIN, **ACROSS, "simulated": None}
-
-EXPERIMENT = Experiment(
-    name="table-3",
-    recipe_version=1,
-    datasets=DATASETS,
-    sizes=SIZES,
-    special=special(DATASETS),
-    runs=runs(rows),
-    measure=measure,
-)
+EXPERIMENT = experiment("table-3", rows)
 
 
 def _gains(ask):
