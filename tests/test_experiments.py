@@ -23,7 +23,8 @@ from lsmtl.lab.chapters import (
     rival_regularizers,
     transcriptome,
 )
-from lsmtl.lab.experiments import Experiment, Run, results, scores, thin
+from lsmtl.lab.experiments import Experiment, Run, results
+from lsmtl.lab.measuring import scores, thin
 from lsmtl.linear import STRENGTHS, LeastSquares
 
 

@@ -22,8 +22,9 @@ from lsmtl import data
 from lsmtl.data import plain
 from lsmtl.lab import gpu, lease, records, scenarios
 from lsmtl.lab.chapters import EXPERIMENTS
-from lsmtl.lab.experiments import Experiment, Run, planned, results, thin
+from lsmtl.lab.experiments import Experiment, Run, planned, results
 from lsmtl.lab.experiments import make as make_run
+from lsmtl.lab.measuring import thin
 
 SETS = sorted(
     {d for e in EXPERIMENTS.values() if "gpu" in e.sizes for d in e.datasets}

@@ -10,7 +10,8 @@ from sklearn.linear_model import Ridge
 from lsmtl import data
 from lsmtl.lab import shallow
 from lsmtl.lab.chapters.linear_models import _measure
-from lsmtl.lab.experiments import Run, scores
+from lsmtl.lab.experiments import Run
+from lsmtl.lab.measuring import scores
 
 
 def toy(n=60, landmarks=8, targets=12):

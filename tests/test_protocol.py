@@ -15,6 +15,7 @@ from sklearn.linear_model import Ridge
 from lsmtl.data import plain
 from lsmtl.lab import experiments, protocol, records
 from lsmtl.lab.chapters import table_1, table_2, table_3
+from lsmtl.lab.measuring import drawn
 from lsmtl.lab.paper import paper_table
 from lsmtl.lab.protocol import measure, split
 from lsmtl.lab.rows import LAPTOP, LEFT_OUT, SIZES, Row
@@ -293,7 +294,7 @@ def test_simulated_profiles_are_drawn_by_each_seed():
     world = {"samples": 60, "landmarks": 8}
     run = replace(Row("LSR-L2").run(SMALL | world, 1, None), seed=1)
     found = measure(None, run, "cpu")
-    splits = experiments.drawn(60, 8, 16, 1, device="cpu")
+    splits = drawn(60, 8, 16, 1, device="cpu")
     assert found["counts"] == [1] * len(splits.test)
     assert found["mae"] != measure(None, replace(run, seed=2), "cpu")["mae"]
 

@@ -10,6 +10,7 @@ from sets import here
 from lsmtl import data
 from lsmtl.data import plain
 from lsmtl.lab import experiments, protocol, scenarios
+from lsmtl.lab.measuring import thin
 from lsmtl.lab.rows import ACROSS, LEFT_OUT, SIZES, SPECIAL, WITHIN
 
 PARTS = ("train", "validation", "test")
@@ -150,7 +151,7 @@ def test_training_profiles_know_nothing_of_the_other_platforms(name):
 
 @pytest.mark.parametrize("name", GROUPS)
 def test_a_file_for_a_gpu_machine_splits_as_the_set_does(name, tmp_path):
-    adata, group = experiments.thin(loaded(name), 100), GROUPS[name]
+    adata, group = thin(loaded(name), 100), GROUPS[name]
     plain.save(tmp_path / "set.npz", adata, {group})
     found = plain.read(tmp_path / "set.npz")
     assert data.fingerprint(found, group) == data.fingerprint(adata, group)

@@ -6,23 +6,19 @@ the experiment's `recipe_version`, so that old records no longer count.
 """
 
 import collections
-import functools
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 import torch
 
-from lsmtl import data, metrics
+from lsmtl import data
 from lsmtl._checks import one_of
 from lsmtl._progress import tqdm
 from lsmtl.data import simulation
 from lsmtl.lab import records, scenarios
-from lsmtl.linear import ridge
-from lsmtl.training import predict
 
 UNKNOWN = 0.1  # minutes, the estimate for a run of which nothing is known
 LASTING = ("minutes", "epochs", "batch_size")  # of a configuration
@@ -38,9 +34,6 @@ KNOWN = {  # on-demand set → its landmarks and fingerprint by group, for its r
         "d1cf817acde9854d9fd0a49e67ae66340ae6bc9bfff4cd17d3d8036f5d5b82d1",
     ),
 }
-
-# What simulated runs train on; those on the same profiles follow each other.
-drawn = functools.lru_cache(maxsize=1)(simulation.simulate_splits)
 
 
 @dataclass(frozen=True)
@@ -270,60 +263,3 @@ def tuned(runs, method, head=None):
     settings = mine.groupby(["lr", "strength"], dropna=False)["validation_mae"]
     validation = settings.transform("mean")
     return mine[validation == validation.min()]
-
-
-def scores(prediction, target):
-    """Mean, spread and deciles over genes of MAE and concordance, for a record."""
-    found = {}
-    for name, measure in (("mae", metrics.mae), ("cc", metrics.concordance)):
-        genes = measure(prediction, target).cpu().numpy()
-        found[name] = genes.mean()
-        found[f"{name}_sd"] = genes.std()
-        found[f"{name}_deciles"] = np.quantile(genes, np.linspace(0, 1, 11))
-    return {k: np.round(v, 6).tolist() for k, v in found.items()}
-
-
-def tested(trained, test):
-    """What a trained network predicts for test profiles, and what a record says of it.
-
-    Args:
-        trained: a `Fit`.
-        test: `Profiles`.
-
-    Returns:
-        Predictions (n, T) on the CPU, and their scores with the lowest validation MAE
-        and its epoch.
-    """
-    best = trained.history["validation_mae"].idxmin()
-    prediction = predict(trained.network, test.x)
-    found = scores(prediction.to(test.y.device), test.y)
-    return prediction.cpu(), found | {
-        "validation_mae": trained.history["validation_mae"][best],
-        "best_epoch": int(best),
-    }
-
-
-BASELINES = ("training mean", "ridge")
-
-
-def baseline(method, train, validation, test):
-    """Predictions (n, T) of what every experiment compares with, on the test profiles.
-
-    Args:
-        method: `"training mean"` or `"ridge"`, its strength chosen by validation MAE.
-        train, validation, test: `Profiles`.
-    """
-    if one_of("method", method, BASELINES) == "training mean":
-        return torch.zeros(len(test.x), train.y.shape[1])
-    model = ridge(train.x, train.y, validation.x, validation.y)
-    return predict(model, test.x)
-
-
-def thin(adata, targets):
-    """`adata` with at most that many targets, evenly spaced; None keeps all."""
-    role = adata.var["role"].to_numpy(str)
-    every = np.flatnonzero(role == "target")
-    if targets is None or targets >= len(every):
-        return adata
-    kept = every[np.linspace(0, len(every) - 1, targets).astype(int)]
-    return adata[:, np.union1d(np.flatnonzero(role == "landmark"), kept)]

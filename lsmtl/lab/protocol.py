@@ -19,7 +19,8 @@ from lsmtl._checks import one_of
 from lsmtl.data import Profiles
 from lsmtl.data.splits import assemble
 from lsmtl.lab import shallow
-from lsmtl.lab.experiments import Run, drawn, scores, thin
+from lsmtl.lab.experiments import Run
+from lsmtl.lab.measuring import drawn, scores, thin
 from lsmtl.lab.penalties import regularizer
 from lsmtl.networks import MLP, DenseNet
 from lsmtl.semigan import SemiGAN, fit_semigan

@@ -6,14 +6,8 @@ import torch
 from lsmtl import data, dgex
 from lsmtl.data import Profiles
 from lsmtl.lab.exercises import Wrong, expect, numbers
-from lsmtl.lab.experiments import (
-    BASELINES,
-    Experiment,
-    Run,
-    baseline,
-    scores,
-    thin,
-)
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.measuring import BASELINES, baseline, scores, thin
 from lsmtl.networks import MLP, DenseNet
 from lsmtl.training import Recipe, fit, predict
 

@@ -10,7 +10,8 @@ from lsmtl.data import Profiles
 from lsmtl.data.preprocess import quantile_normalize, reference_quantiles
 from lsmtl.data.world import CHUNK, world
 from lsmtl.lab.exercises import Wrong, expect, numbers
-from lsmtl.lab.experiments import Experiment, Run, drawn, scores
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.measuring import drawn, scores
 from lsmtl.linear import LeastSquares
 from lsmtl.networks import MLP
 from lsmtl.training import Recipe, fit, predict

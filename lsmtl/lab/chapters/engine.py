@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from lsmtl.lab.exercises import expect, numbers
-from lsmtl.lab.experiments import Experiment, Run, baseline, drawn, scores, tested
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.measuring import baseline, drawn, scores, tested
 from lsmtl.networks import DenseNet, count_weights
 from lsmtl.regularizers import MaskedLowRank
 from lsmtl.training import Recipe, fit

@@ -10,7 +10,8 @@ from lsmtl import data
 from lsmtl.data.splits import Profiles
 from lsmtl.data.world import world
 from lsmtl.lab.exercises import expect, numbers
-from lsmtl.lab.experiments import Experiment, Run, drawn, scores, tested, thin
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.measuring import drawn, scores, tested, thin
 from lsmtl.lab.penalties import regularizer
 from lsmtl.lab.relations import (
     correlation,

@@ -6,7 +6,8 @@ import torch
 from lsmtl import data
 from lsmtl.lab import shallow
 from lsmtl.lab.exercises import Wrong, expect, numbers
-from lsmtl.lab.experiments import Experiment, Run, scores, thin
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.measuring import scores, thin
 from lsmtl.lab.shallow import FINE, L1, METHODS
 from lsmtl.linear import LeastSquares
 from lsmtl.training import predict

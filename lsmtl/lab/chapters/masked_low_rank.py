@@ -5,15 +5,8 @@ import torch
 
 from lsmtl import data
 from lsmtl.lab.exercises import Wrong, expect
-from lsmtl.lab.experiments import (
-    BASELINES,
-    Experiment,
-    Run,
-    baseline,
-    scores,
-    tested,
-    thin,
-)
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.measuring import BASELINES, baseline, scores, tested, thin
 from lsmtl.networks import DenseNet
 from lsmtl.regularizers import MaskedLowRank
 from lsmtl.training import Recipe, fit, predict

@@ -11,14 +11,8 @@ from lsmtl.data.preprocess import (
 )
 from lsmtl.data.splits import assemble
 from lsmtl.lab.exercises import Wrong, expect
-from lsmtl.lab.experiments import (
-    BASELINES,
-    Experiment,
-    Run,
-    baseline,
-    scores,
-    thin,
-)
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.measuring import BASELINES, baseline, scores, thin
 
 RULES = ("honest", "one scale", "no groups", "all statistics")
 ONE_PLATFORM = ("honest", "no groups", "all statistics")

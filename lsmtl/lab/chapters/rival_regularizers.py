@@ -5,15 +5,8 @@ import torch
 
 from lsmtl import data
 from lsmtl.lab.exercises import expect
-from lsmtl.lab.experiments import (
-    BASELINES,
-    Experiment,
-    Run,
-    baseline,
-    scores,
-    tested,
-    thin,
-)
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.measuring import BASELINES, baseline, scores, tested, thin
 from lsmtl.lab.penalties import regularizer
 from lsmtl.lab.timing import seconds, step
 from lsmtl.networks import DenseNet

@@ -5,7 +5,8 @@ import torch
 
 from lsmtl import data
 from lsmtl.lab.exercises import expect
-from lsmtl.lab.experiments import Experiment, Run, scores, thin
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.measuring import scores, thin
 from lsmtl.lab.relations import (
     TOL,
     in_subspaces,

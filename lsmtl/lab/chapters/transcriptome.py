@@ -5,7 +5,8 @@ import torch
 
 from lsmtl import data
 from lsmtl.lab.exercises import Wrong, expect, numbers
-from lsmtl.lab.experiments import Experiment, Run, scores
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.measuring import scores
 from lsmtl.linear import ridge
 from lsmtl.training import predict
 

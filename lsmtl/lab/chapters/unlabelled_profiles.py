@@ -9,14 +9,8 @@ import torch
 from lsmtl import data
 from lsmtl.data import Profiles
 from lsmtl.lab.exercises import Wrong, expect, numbers
-from lsmtl.lab.experiments import (
-    BASELINES,
-    Experiment,
-    Run,
-    baseline,
-    scores,
-    thin,
-)
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.measuring import BASELINES, baseline, scores, thin
 from lsmtl.linear import ridge
 from lsmtl.networks import DenseNet
 from lsmtl.semigan import SemiGAN, fit_semigan
