@@ -2,15 +2,22 @@
 
 `load(name)` gives an AnnData (samples × genes, `var["role"]` says landmark or
 target), shipped with the code or made once from downloaded files. `preprocess` has
-the steps between raw values and such a matrix. `split`, `leave_one_out` and `transfer`
-make training, validation and test profiles of it. There is no other way from a matrix
-to a network.
+the steps between raw values and such a matrix. `split`, `two_halves`, `leave_one_out`
+and `transfer` make training, validation and test profiles of it. There is no other way
+from a matrix to a network.
 """
 
 from lsmtl.data.datasets import fingerprint, load, names
 from lsmtl.data.gct import read_gct
 from lsmtl.data.simulation import simulate, simulate_blocks
-from lsmtl.data.splits import Profiles, Splits, leave_one_out, split, transfer
+from lsmtl.data.splits import (
+    Profiles,
+    Splits,
+    leave_one_out,
+    split,
+    transfer,
+    two_halves,
+)
 
 __all__ = [
     "Profiles",
@@ -24,4 +31,5 @@ __all__ = [
     "simulate_blocks",
     "split",
     "transfer",
+    "two_halves",
 ]

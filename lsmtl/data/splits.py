@@ -123,6 +123,50 @@ def partition(samples, seed, fractions, labels=None, name="labels"):
     return part
 
 
+def two_halves(adata, seed=0, group=None, validation=0.1):
+    """Halves of the samples, each of which trains once and tests once.
+
+    Five seeds make the 5×2 cross-validation of `lsmtl.significance`.
+
+    Args:
+        adata: AnnData with `var["role"]`.
+        seed: decides the halves, and who of a training half chooses.
+        group: an obs column; samples with the same value stay together, and shares
+            are then shares of the groups.
+        validation: the share of a training half that chooses epoch and settings.
+
+    Yields:
+        Two `Splits`, standardised by their training rows.
+
+    Raises:
+        ValueError: as for `split`, or `validation` is no share.
+
+    >>> from lsmtl.data import load
+    >>> one, other = two_halves(load("breast"))
+    >>> len(one.train), len(one.validation), len(one.test), len(other.test)
+    (178, 20, 199, 198)
+    """
+    _check(adata)
+    natural("seed", seed)
+    _share(validation)
+    single = group is None
+    labels = np.arange(adata.n_obs) if single else _column(adata, group)
+    units = np.unique(labels)
+    if len(units) < 4:
+        raise ValueError(
+            f"obs[{group!r}] has {len(units)} group(s); training and validation in "
+            "each of two halves need at least 4"
+        )
+    units = np.random.default_rng(seed).permutation(units)
+    middle, parts = len(units) // 2, []
+    for train in (units[:middle], units[middle:]):
+        count = max(1, round(validation * len(train)))
+        part = np.where(np.isin(labels, train), 0, 2)
+        part[np.isin(labels, train[:count])] = 1
+        parts.append(part)
+    return (assemble(adata, part) for part in parts)
+
+
 def leave_one_out(adata, group, seed=0, validation=0.1, keep=None):
     """Hold out one study or cohort after the other.
 
@@ -142,8 +186,7 @@ def leave_one_out(adata, group, seed=0, validation=0.1, keep=None):
     """
     _check(adata)
     natural("seed", seed)
-    if not 0 < finite("validation", validation, minimum=-np.inf) < 1:
-        raise ValueError(f"validation must lie between 0 and 1, got {validation!r}")
+    _share(validation)
     labels = _column(adata, group)
     units = np.unique(labels)
     if len(units) < 2:
@@ -229,6 +272,11 @@ def transfer(train, validation, test, absent="drop"):
     ]
     samples = [adata.obs_names for adata in parts.values()]
     return _profiles(scaled, samples, kept)
+
+
+def _share(validation):
+    if not 0 < finite("validation", validation, minimum=-np.inf) < 1:
+        raise ValueError(f"validation must lie between 0 and 1, got {validation!r}")
 
 
 def _check(adata):

@@ -26,7 +26,7 @@ from lsmtl.networks import MLP, DenseNet
 from lsmtl.semigan import SemiGAN, fit_semigan
 from lsmtl.training import Recipe, fit, predict
 
-HOW = ("within", "across", "left out")
+HOW = ("within", "halves", "across", "left out")
 BASES = MappingProxyType({"DenseNet": DenseNet, "MLP": MLP})
 SHALLOW = MappingProxyType(  # the paper's name → ours
     {
@@ -62,15 +62,15 @@ def measure(adata, run, device):
     profiles, its mean and spread over targets; `errors` and `counts`, the MAE and the
     number of profiles of each test group, which a bootstrap draws from; `mae_apart`,
     the MAE without targets of a landmark's own gene, where the set tells; and what
-    was chosen.
+    was chosen. Where the configuration has a `detail`: `genes`, the MAE of each target,
+    and `curve`, the validation MAE of each epoch.
     """
-    case = _case(adata, run, device)
+    c, case = run.configuration, _case(adata, run, device)
     train, validation, test = case.parts
     if run.method == "training mean":
         return _tested(case, torch.zeros_like(test.y)) | {
             "validation_mae": validation.y.abs().mean().item()
         }
-    c = run.configuration
     if run.method in SHALLOW:
         known = [Profiles(part.x.cpu(), part.y.cpu()) for part in (train, validation)]
         grid = {k: c[k] for k in ("strengths",) if k in c}
@@ -86,15 +86,19 @@ def measure(adata, run, device):
     best = _best(trained)
     found = _tested(case, prediction) | {f"chosen_{k}": v for k, v in settings.items()}
     found["validation_mae"] = best["validation_mae"].mean()
+    if c.get("detail"):
+        genes = metrics.mae(prediction.cpu(), test.y.cpu())
+        found["genes"] = genes.numpy().round(4).tolist()
+        found["curve"] = trained.history["validation_mae"].round(5).tolist()
     return found | {"best_epoch": int(best["epoch"].max())}
 
 
 def split(adata, configuration, seed, device="cpu"):
     """Training, validation and test profiles of a run, by its scenario.
 
-    Within a set they are drawn at random, in groups. Across platforms a model is
-    trained on one, chosen on a second and tested on others. With a study left out, it
-    is tested on that study.
+    Within a set they are drawn at random, in groups. In halves, two seeds are the two
+    sides of one draw. Across platforms a model is trained on one, chosen on a second
+    and tested on others. With a study left out, it is tested on that study.
 
     Args:
         adata: AnnData, or None for simulated data.
@@ -116,6 +120,9 @@ def split(adata, configuration, seed, device="cpu"):
     adata = thin(adata, c["targets"])
     if how == "within":
         return data.split(adata, seed, c["group"])
+    if how == "halves":
+        both = data.two_halves(adata, seed // 2, c["group"])
+        return next(islice(both, seed % 2, None))
     if how == "left out":
         studies = adata.obs[c["group"]].nunique()
         keep = "group" if "group" in adata.obs else None
@@ -169,7 +176,7 @@ class _Case:
     def __init__(self, adata, run, device):
         self.adata = adata  # held, so that its identity stays its own
         c = run.configuration
-        self.splits = split(adata, c, run.seed, device)
+        self.splits = split(adata, c, _draw(run), device)
         self.parts = self.splits.train, self.splits.validation, self.splits.test
         self._known = {}
 
@@ -247,13 +254,19 @@ def _best(trained):
     return history.loc[history.groupby(halves)["validation_mae"].idxmin()]
 
 
+def _draw(run):
+    """The seed of a run's splits: its own, unless the configuration fixes another."""
+    return run.configuration.get("split", run.seed)
+
+
 _cases = {}
 
 
 def _case(adata, run, device):
     """The `_Case` of a run, kept for the next one."""
     shared = ("scenario", "group", "targets", *SIMULATED)
-    key = (id(adata), run.seed, *(run.configuration.get(k) for k in shared))
+    c = run.configuration
+    key = (id(adata), run.seed, _draw(run), *(c.get(k) for k in shared))
     if key not in _cases:
         while len(_cases) >= KEPT:
             del _cases[next(iter(_cases))]

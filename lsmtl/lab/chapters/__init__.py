@@ -13,6 +13,7 @@ from lsmtl.lab.chapters import (
     masked_low_rank,
     raw_to_tensors,
     rival_regularizers,
+    significance,
     subspace_clustering,
     table_1,
     table_2,
@@ -37,6 +38,7 @@ _MODULES = (  # as the book has them
     table_1,
     table_2,
     table_3,
+    significance,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
