@@ -1,5 +1,8 @@
 """Is the difference real? Deep-LSMTL against every other method, by 5×2 halves."""
 
+import numpy as np
+
+from lsmtl.lab.exercises import expect, numbers
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.protocol import measure
 from lsmtl.lab.rows import SIZES, SPECIAL, WITHIN, Row
@@ -64,4 +67,148 @@ EXPERIMENT = Experiment(
     measure=_measure,
 )
 
-CHECKERS = ()
+
+def _statistics(ask):
+    for seed in (0, 1):
+        p = np.random.default_rng(seed).normal(0.4, size=(5, 2))
+        s2 = p.var(1) * 2
+        t, F = p[0, 0] / np.sqrt(s2.mean()), (p**2).sum() / (2 * s2.sum())
+        got = numbers(ask(p.copy()), (2,))
+        expect(
+            got[0],
+            t,
+            [
+                (F, "t comes first."),
+                (abs(t), "t has a sign: which model is better."),
+                (
+                    p.mean() / np.sqrt(s2.mean()),
+                    "The numerator is the first one alone.",
+                ),
+                (
+                    p[0].mean() / np.sqrt(s2.mean()),
+                    "Not the division's mean: its first.",
+                ),
+                (p[0, 1] / np.sqrt(s2.mean()), "That is the second half's difference."),
+                (
+                    p[0, 0] / np.sqrt(s2.sum()),
+                    "The mean of the variances, not the sum.",
+                ),
+                (p[0, 0] / s2.mean(), "The root of the mean variance is missing."),
+                (p[0, 0] / np.sqrt(s2).mean(), "First the mean, then the root."),
+                (
+                    p[0, 0] / np.sqrt(s2.mean() / 2),
+                    "s² is a sum of two squares, not their mean.",
+                ),
+                (p[0, 0] / p.std(ddof=1), "The variances are those of each division."),
+                (p.mean() / p.std(ddof=1) * 10**0.5, "That is the test of all ten."),
+            ],
+            "The first number is not t.",
+        )
+        expect(
+            got[1],
+            F,
+            [
+                (2 * F, "t is right; the denominator of F has a factor 2."),
+                (F / 5, "t is right; F sums the variances, it takes no mean."),
+                (10 * F, "t is right; F's denominator is 2 Σ s², no mean."),
+                (5 * F, "t is right; F's denominator is a sum, not a mean."),
+                (t**2, "t is right; F is not its square, it uses all ten."),
+                (
+                    p.sum() ** 2 / (2 * s2.sum()),
+                    "t is right; square each difference, then sum.",
+                ),
+            ],
+            "t is right. The second number is not F.",
+        )
+
+
+def _adjusted(ask):
+    for p in ([0.03, 0.001, 0.2, 0.011], [0.04, 0.5, 0.03, 0.9, 0.035]):
+        p = np.array(p)
+        m, order = len(p), np.argsort(p)
+        rank = np.argsort(order)
+        steps = p[order] * np.arange(m, 0, -1)
+        right = np.minimum(np.maximum.accumulate(steps), 1)[rank]
+        below = np.minimum.accumulate((p[order] * m / np.arange(1, m + 1))[::-1])[::-1]
+        expect(
+            ask(p.copy()),
+            right,
+            [
+                (right[order], "Give them back in the order in which they came."),
+                (np.minimum(m * p, 1), "That is Bonferroni: m for each."),
+                (m * p, "That is Bonferroni: m for each."),
+                (np.minimum(steps, 1)[rank], "None is smaller than one before it."),
+                (np.maximum.accumulate(steps)[rank], "A p-value is not above 1."),
+                (steps[rank], "None is smaller than one before it, none above 1."),
+                (
+                    np.minimum(np.maximum.accumulate(p * np.arange(m, 0, -1)), 1),
+                    "Sort them first: the smallest is multiplied by m.",
+                ),
+                (
+                    np.minimum(
+                        np.maximum.accumulate(p[order] * np.arange(1, m + 1)), 1
+                    )[rank],
+                    "The smallest is multiplied by m, not by 1.",
+                ),
+                (below[rank], "That is Benjamini and Hochberg's: another promise."),
+                (
+                    np.minimum(1 - (1 - p) ** m, 1),
+                    "That is Šidák's, which supposes independent tests.",
+                ),
+            ],
+            "Not Holm's adjusted p-values.",
+        )
+
+
+def _components(ask):
+    for seed, spread in ((0, 1.0), (1, 0.0)):
+        rng = np.random.default_rng(seed)
+        d = 0.2 + spread * rng.normal(size=(5, 1)) + rng.normal(size=(5, 4))
+        if not spread:
+            d -= 0.9 * d.mean(1, keepdims=True)  # splits that hardly differ
+        S, R = d.shape
+        b, means = d.var(1, ddof=1).mean(), d.mean(1).var(ddof=1)
+        rest = means - b / R
+
+        def of(a, b=b, S=S, R=R):
+            return a, b, a / S + b / (S * R)
+
+        a = max(rest, 0)
+        loose = d.var(1).mean()
+        expect(
+            ask(d.copy()),
+            of(a),
+            [
+                (of(rest), "A variance is not below 0."),
+                (
+                    of(means),
+                    "The splits' means vary by their starts, too: take b/R off.",
+                ),
+                (of(max(means - b, 0)), "A mean of R starts has b/R left, not b."),
+                ((b, a, of(a)[2]), "The split's part comes first."),
+                (
+                    of(max(means - loose / R, 0), loose),
+                    "Within a split divide by R - 1.",
+                ),
+                (
+                    of(max(d.mean(1).var() - b / R, 0)),
+                    "Over the splits divide by S - 1.",
+                ),
+                (of(a, d.var(ddof=1)), "b is the variance within a split, not of all."),
+                (
+                    (a, b, a / S + b / S),
+                    "Each split has R starts: b is divided by S R.",
+                ),
+                (
+                    (a, b, (a + b) / (S * R)),
+                    "The starts of a split share its part: a is divided by S only.",
+                ),
+                ((a, b, d.var(ddof=1) / (S * R)), "The S R differences are not alike."),
+                ((a, b, a + b), "That is the variance of one difference."),
+                (np.sqrt(of(a)), "Variances are asked for, not deviations."),
+            ],
+            "Not the two variances and that of the mean.",
+        )
+
+
+CHECKERS = (_statistics, _adjusted, _components)  # in the order of the exercises
