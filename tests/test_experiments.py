@@ -13,7 +13,7 @@ from sets import here
 from sklearn.linear_model import Ridge
 
 from lsmtl import data, metrics
-from lsmtl.lab import experiments, records, scenarios
+from lsmtl.lab import experiments, measuring, records, scenarios
 from lsmtl.lab.chapters import (
     EXPERIMENTS,
     base_networks,
@@ -349,7 +349,7 @@ def given_to_ridge(monkeypatch):
         x, y = (0 * torch.as_tensor(part) for part in parts[:2])
         return LeastSquares(l2=1).fit(x, y)
 
-    for module in (transcriptome, experiments):
+    for module in (transcriptome, measuring):
         monkeypatch.setattr(module, "ridge", spy)
     return seen
 
