@@ -29,7 +29,7 @@ SMALL = LAPTOP | {
     "search": [4, 2, 2],
     "ranks": [4, 8, 12],
 }
-HOW = {"within": "group", "across": "use", "left out": "study"}
+HOW = {"within": "group", "halves": "group", "across": "use", "left out": "study"}
 ROWS = [row for row in table_1.ROWS if row.head == "xavier" and not row.batch]
 DEEP = [row for row in ROWS if row.units]
 FEW = [row for row in ROWS if row.label in ("LSR-L2", "D-GEX", "SemiGAN", "Deep-LSMTL")]
@@ -141,7 +141,7 @@ def test_splits_are_kept_for_a_few_seeds_and_told_apart(monkeypatch):
     first = [measure(toy(), run, "cpu") for run in runs]
     assert len(protocol._cases) == 3
     assert [measure(toy(), run, "cpu") for run in runs] == first
-    assert len({record["mae"] for record in first}) == 5  # across has no chance
+    assert len({record["mae"] for record in first}) == 7  # across has no chance
     assert measure(toy().copy()[:, :-1], runs[-1], "cpu") != first[-1]
 
 
@@ -326,6 +326,39 @@ def test_a_set_from_a_file_for_a_gpu_machine_gives_the_same(how, tmp_path):
     for row in FEW:
         run = run_of(row, how=how)
         assert measure(read, run, "cpu") == measure(toy(), run, "cpu")
+
+
+def test_details_are_those_of_the_test_profiles_and_the_epochs(predicted):
+    plain, detailed = (run_of(DEEP[-2]) for _ in range(2))
+    detailed.configuration["detail"] = True
+    before, found = (measure(toy(), run, "cpu") for run in (plain, detailed))
+    y = split(toy(), plain.configuration, 0).test.y
+    genes = (predicted[1] - y).abs().mean(0)
+    np.testing.assert_allclose(found["genes"], genes, atol=1e-4)
+    assert len(found["curve"]) == detailed.configuration["epochs"]
+    assert min(found["curve"]) == pytest.approx(found["validation_mae"], abs=1e-5)
+    assert before == {k: v for k, v in found.items() if k not in ("genes", "curve")}
+
+
+def test_a_fixed_split_leaves_the_start_to_the_seed():
+    runs = [run_of(DEEP[-2], seed, "halves") for seed in range(3)]
+    for run in runs[1:]:
+        run.configuration["split"] = 0
+    tests = [split(toy(), r.configuration, protocol._draw(r)).test for r in runs]
+    assert tests[0].samples == tests[1].samples == tests[2].samples
+    found = [measure(toy(), run, "cpu") for run in runs]
+    assert found[0]["counts"] == found[1]["counts"]
+    assert len({record["mae"] for record in found}) == 3
+
+
+def test_two_seeds_are_the_two_sides_of_a_division():
+    one, other, third = (
+        split(toy(), run_of(Row("LSR"), seed, "halves").configuration, seed).test
+        for seed in range(3)
+    )
+    assert {*one.samples} | {*other.samples} == {*toy().obs_names}
+    assert not {*one.samples} & {*other.samples}
+    assert {*third.samples} not in ({*one.samples}, {*other.samples})
 
 
 # --- The rows -------------------------------------------------------------------

@@ -123,7 +123,7 @@ def _statistics(ask):
 
 
 def _adjusted(ask):
-    for p in ([0.03, 0.001, 0.2, 0.011], [0.04, 0.5, 0.03, 0.9, 0.035]):
+    for p in ([0.03, 0.001, 0.2, 0.011], [0.04, 0.6, 0.03, 0.9, 0.035]):
         p = np.array(p)
         m, order = len(p), np.argsort(p)
         rank = np.argsort(order)
