@@ -12,6 +12,7 @@ from lsmtl.lab.chapters import (
     linear_models,
     masked_low_rank,
     raw_to_tensors,
+    relevance,
     rival_regularizers,
     subspace_clustering,
     table_1,
@@ -37,6 +38,7 @@ _MODULES = (  # as the book has them
     table_1,
     table_2,
     table_3,
+    relevance,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
