@@ -6,6 +6,7 @@ Shapes: n profiles, D landmarks, T targets, G groups of targets, C clusters.
 import copy
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.stats import hypergeom
@@ -157,3 +158,66 @@ def unpack(run, name, columns=None):
     """What `pack` put into a run (a row of results): (p,), or rows of some columns."""
     values = np.asarray(run[name]) * run[f"{name}_unit"]
     return values if columns is None else values.reshape(-1, columns)
+
+
+def panels(described, run):
+    """The panels a to d of the paper's figures, as shares in percent.
+
+    Args:
+        described: the run that has the clusters of seed 0, of ridge.
+        run: the run of the network that is shown.
+
+    Returns:
+        dict of DataFrames, ordered so that neighbours are alike. Rows are clusters of
+        profiles (a, b) or targets (c, d), columns landmarks or (d) clusters of them. A
+        row's shares of all landmarks add up to 100; d has what a cluster's share
+        exceeds its part of the landmarks by.
+    """
+    D, sizes = len(described["genes"]), described["target_sizes"]
+    a, c = (
+        pd.DataFrame(v / v.sum(1, keepdims=True) * 100, names, described["genes"])
+        for v, names in (
+            (unpack(run, "profiles", D), profile_names(described)),
+            (unpack(run, "targets", D), [f"{n} targets" for n in sizes]),
+        )
+    )
+    parts = np.asarray(described["parts"])
+    members = np.bincount(parts)
+    d = sums(c.to_numpy(), parts) - 100 * members / D
+    d = pd.DataFrame(d, c.index, [f"{n} landmarks" for n in members])
+    a, c, d = (v.iloc[order(v.to_numpy())] for v in (a, c, d))
+    b = cleaned(a.to_numpy())
+    kept = np.flatnonzero(b.any(0))
+    kept = kept[order(b[:, kept].T)]
+    return {
+        "a": a.iloc[:, order(a.to_numpy().T)],
+        "b": pd.DataFrame(b[:, kept], a.index, a.columns[kept]),
+        "c": c.iloc[:, kept],
+        "d": d.iloc[:, order(d.to_numpy().T)],
+    }
+
+
+def profile_names(described):
+    """What each cluster of profiles is mostly made of, and how many they are."""
+    kinds = described["kinds"]
+    found = []
+    for counts, size in zip(
+        np.reshape(described["counts"], (-1, len(kinds))),
+        described["sizes"],
+        strict=True,
+    ):
+        most = int(np.argmax(counts))
+        share = f" {counts[most] / counts.sum():.0%}" if counts.any() else ""
+        found.append(f"{kinds[most] if counts.any() else 'unknown'}{share}, {size}")
+    return found
+
+
+def by_kind(described, run):
+    """Shares (kinds, D) in percent for each kind of profile, through the clusters."""
+    kinds = described["kinds"]
+    counts = np.reshape(described["counts"], (-1, len(kinds)))  # (C, kinds)
+    A = unpack(run, "profiles", len(described["genes"]))
+    found = (counts / counts.sum(0)).T @ A
+    return pd.DataFrame(
+        100 * found / found.sum(1, keepdims=True), kinds, described["genes"]
+    )

@@ -8,6 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 from lsmtl import data
 from lsmtl.data import Profiles
 from lsmtl.lab import explaining
+from lsmtl.lab.exercises import Wrong, expect, numbers
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.explaining import clusters, means, pack, top
 from lsmtl.lab.protocol import split, train_row
@@ -112,6 +113,8 @@ def _measure(adata, run, device):
     groups = clusters(shown.x, count)
     if run.method == "ridge":
         found |= pack("norm", network.head.weight.norm(dim=0).numpy(force=True))
+        r = train.x.T @ train.y / len(train)  # both are standardised
+        found |= pack("correlation", r.square().mean(1).numpy())
         if not run.seed:
             found |= _described(adata, splits, shown, groups, genes)
         return found
@@ -187,4 +190,132 @@ EXPERIMENT = Experiment(
     measure=_measure,
 )
 
-CHECKERS = ()
+
+def _layer():
+    """Inputs, weights, biases and relevance of a layer; its third unit holds 0."""
+    rng = np.random.default_rng(0)
+    a, W, b, R = (rng.normal(size=shape) for shape in [(5, 4), (3, 4), 3, (5, 3)])
+    W[2] = b[2] = 0
+    return a, W, b, R
+
+
+def _rule(ask):
+    a, W, b, R = _layer()
+    epsilon, z = 0.2, a @ W.T + b
+    low = np.where(z < 0, -epsilon, epsilon)
+
+    def down(s):
+        return a * (s @ W)
+
+    expect(
+        ask(a.copy(), W.copy(), b.copy(), R.copy(), epsilon),
+        down(R / (z + low)),
+        [
+            (down(R / (z + epsilon)), "ε must push z away from 0 on both sides."),
+            (down(R / (z - low)), "Your ε pulls z towards 0; it should push it away."),
+            (down(R / (np.abs(z) + epsilon)), "A unit's z keeps its sign."),
+            (down(R / (z - b + low)), "The unit holds its bias, too: z lacks it."),
+            ((R / (z + low)) @ W, "A message is in proportion to W a, yours is to W."),
+            (down(R * (z + low)), "Shares divide by z; you multiply."),
+            (down(R), "You hand down W a R: shares of z are asked for."),
+            (down(1 / (z + low)), "Shares of what? R of the units is missing."),
+        ],
+        "Not the relevance of 4 inputs of 3 units, for 5 profiles.",
+    )
+
+
+def _absorbed(ask):
+    a, W, b, R = _layer()
+    epsilon, z = 0.2, a @ W.T + b
+    low = np.where(z < 0, -epsilon, epsilon)
+    s = R / (z + low)
+    right = (s * (b + low)).sum(1)
+    expect(
+        ask(a.copy(), W.copy(), b.copy(), R.copy(), epsilon),
+        right,
+        [
+            ((s * b).sum(1), "The bias takes its share, and ε another one."),
+            ((s * low).sum(1), "ε takes its share, and the bias another one."),
+            ((s * (b + epsilon)).sum(1), "ε has the sign of z, above the line too."),
+            (-right, "The sign is turned: what came less what was handed down."),
+            (right.sum(), "One number a profile is asked for."),
+            ((a * (s @ W)).sum(1), "That is what is handed down, not what is lost."),
+            (R.sum(1), "That is all that comes in."),
+        ],
+        "Not what 3 units absorb, for each of 5 profiles.",
+    )
+
+
+def _fold(ask):
+    rng = np.random.default_rng(1)
+    W, b, mu = (rng.normal(size=shape) for shape in [(4, 4), 4, 4])
+    v, gamma, beta, delta = rng.random(4) + 0.2, *rng.normal(size=(2, 4)), 0.1
+    got = ask(*(value.copy() for value in (W, b, mu, v, gamma, beta)), delta)
+    if not isinstance(got, tuple) or len(got) != 2:
+        raise Wrong("Return two things: the weights (H, I) and the bias (H,).")
+    s = gamma / np.sqrt(v + delta)
+    expect(
+        got[0],
+        s[:, None] * W,
+        [
+            (s * W, "Batch norm scales units, the rows of W; you scale its inputs."),
+            ((gamma / np.sqrt(v))[:, None] * W, "δ is missing under the root."),
+            ((gamma / (v + delta))[:, None] * W, "v is a variance: where is the root?"),
+            ((s / gamma)[:, None] * W, "γ scales, too."),
+            (W, "The weights change as well."),
+        ],
+        "The weights are not those of the folded layer.",
+    )
+    right = s * (b - mu) + beta
+    expect(
+        got[1],
+        right,
+        [
+            (s * b + beta, "The running mean μ is still to be taken off."),
+            (s * (b - mu), "The shift β is missing."),
+            (b - mu + beta, "The bias is scaled as the weights are."),
+            (s * (b + beta - mu), "β comes after the scaling."),
+            (beta - s * mu, "The layer's own bias b is missing."),
+        ],
+        "The weights are right, the bias is not.",
+    )
+
+
+def _agreement(ask):
+    rng = np.random.default_rng(2)
+    one = rng.normal(size=60)
+    other = one + rng.normal(size=60)
+    count = 12
+
+    def share(a, b):
+        return len(set(np.argsort(a)[-count:]) & set(np.argsort(b)[-count:])) / count
+
+    got = numbers(ask(one.copy(), other.copy(), count), (2,))
+    found, chance = share(np.abs(one), np.abs(other)), count / 60
+    union = 2 * count - count * found
+    expect(
+        got[0],
+        found,
+        [
+            (share(one, other), "A large negative contribution counts as well."),
+            (share(-np.abs(one), -np.abs(other)), "Those are the smallest ones."),
+            (count * found, "A share is asked for; yours is a number."),
+            (count * found / union, "That is a share of both lists together."),
+            (chance, "Chance is the second number."),
+        ],
+        "The first number is not the share of one top list that is in the other.",
+    )
+    expect(
+        got[1],
+        chance,
+        [
+            (chance**2, "A landmark of the first list is given; is it in the second?"),
+            (count * chance, "That is how many they share by chance, not which share."),
+            (0.5, "Chance depends on how many landmarks there are."),
+            (1 / 60, "That is the chance for one place of the list."),
+        ],
+        "The share is right. Chance is what two random lists would share on average.",
+    )
+
+
+CHECKERS = (_rule, _absorbed, _fold, _agreement)  # in the order of the exercises
