@@ -70,6 +70,18 @@ def sums(columns, labels):
     return np.stack([columns[:, labels == c].sum(1) for c in np.unique(labels)], 1)
 
 
+def alike(rows):
+    """The correlation of two rows (m, p), its mean over pairs, and the highest."""
+    r = np.corrcoef(rows)[np.triu_indices(len(rows), 1)]
+    return float(r.mean()), float(r.max())
+
+
+def narrowed(values, columns):
+    """Values (m, p) as at most so many columns, each the mean of some neighbours."""
+    parts = np.array_split(values, min(columns, values.shape[1]), axis=1)
+    return np.stack([part.mean(1) for part in parts], 1)
+
+
 def top(values, count=TOP):
     """Places of the largest values (..., p) by size, the largest first."""
     return np.argsort(-np.abs(values), -1, kind="stable")[..., :count]
