@@ -186,3 +186,66 @@ def test_across_platforms_only_the_other_one_is_explained():
     assert len(shown) == 115
     kinds = chapter.kinds(adata, shown.samples)
     assert (kinds == "normal").sum() == 14 and "POLE" in kinds
+
+
+def test_neighbours_are_averaged_where_a_picture_is_too_wide():
+    values = np.random.default_rng(0).normal(size=(3, 734))
+    found = explaining.narrowed(values, 367)
+    np.testing.assert_allclose(found, (values[:, ::2] + values[:, 1::2]) / 2)
+    np.testing.assert_array_equal(explaining.narrowed(values, 1000), values)
+
+
+def test_alike_rows_correlate():
+    row = np.random.default_rng(0).normal(size=50)
+    mean, highest = explaining.alike(np.stack([row, 2 * row + 1, -row]))
+    assert mean == pytest.approx(-1 / 3) and highest == pytest.approx(1)
+
+
+def drawn(D=8):
+    """A described run and a network's run with made-up numbers."""
+    rng = np.random.default_rng(0)
+    described = {
+        "genes": list("abcdefgh"),
+        "kinds": ["x", "y"],
+        "counts": [3, 1, 0, 2, 0, 0],
+        "sizes": [4, 2, 5],
+        "target_sizes": [3, 9],
+        "parts": [0, 1, 1, 2, 0, 2, 2, 1],
+    }
+    profiles, targets = rng.random((3, D)), rng.random((2, D))
+    packed = explaining.pack("profiles", profiles) | explaining.pack("targets", targets)
+    return described, packed, profiles, targets
+
+
+def test_panels_hold_shares_and_keep_names_with_their_values(monkeypatch):
+    described, run, profiles, targets = drawn()
+    monkeypatch.setattr(explaining.cleaned, "__defaults__", (2,))
+    found = explaining.panels(described, run)
+    np.testing.assert_allclose(found["a"].sum(1), 100)
+    share = 100 * profiles / profiles.sum(1, keepdims=True)
+    names = ["x 75%, 4", "y 100%, 2", "unknown, 5"]
+    assert sorted(found["a"].index) == sorted(names)
+    for name, row in zip(names, share, strict=True):
+        np.testing.assert_allclose(
+            found["a"].loc[name, described["genes"]], row, rtol=5e-3, atol=0.02
+        )
+        best = set(np.argsort(row)[-2:])
+        kept = found["b"].loc[name]
+        assert {described["genes"].index(g) for g in kept.index[kept != 0]} == best
+    assert list(found["c"].columns) == list(found["b"].columns)
+    share = 100 * targets / targets.sum(1, keepdims=True)
+    c = found["c"].loc["9 targets"]
+    where = [described["genes"].index(g) for g in c.index]
+    np.testing.assert_allclose(c, share[1, where], rtol=5e-3, atol=0.02)
+    np.testing.assert_allclose(found["d"].sum(1), 0, atol=1e-9)
+    pair = found["d"].loc["9 targets", "2 landmarks"]
+    assert pair == pytest.approx(share[1, [0, 4]].sum() - 25, abs=0.1)
+
+
+def test_a_kind_has_the_mean_of_the_clusters_that_its_profiles_are_in():
+    described, run, profiles, _ = drawn()
+    found = explaining.by_kind(described, run)
+    expected = (profiles[0] + 2 * profiles[1]) / 3  # y: one profile, and two
+    expected *= 100 / expected.sum()
+    np.testing.assert_allclose(found.loc["y"], expected, rtol=5e-3, atol=0.02)
+    np.testing.assert_allclose(found.sum(1), 100)

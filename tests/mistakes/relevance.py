@@ -11,6 +11,12 @@ def sign(z, epsilon):
     return np.where(z < 0, -epsilon, epsilon)
 
 
+def zero_at_zero(a, W, b, R, epsilon):
+    z = a @ W.T + b
+    with np.errstate(all="ignore"):
+        return down(a, W, R / (z + epsilon * np.sign(z)))
+
+
 def top(values, count):
     return set(np.argsort(values)[-count:])
 
@@ -22,10 +28,7 @@ def shared(one, other, count, size=np.abs):
 MISTAKES = (
     [
         (lambda a, W, b, R, e: down(a, W, R / (a @ W.T + b + e)), "both sides"),
-        (
-            lambda a, W, b, R, e: down(a, W, R / (a @ W.T + b)),
-            "division by zero",
-        ),
+        (zero_at_zero, "division by zero"),
         (
             lambda a, W, b, R, e: down(a, W, R / (np.abs(a @ W.T + b) + e)),
             "keeps its sign",
