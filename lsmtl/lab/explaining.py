@@ -126,6 +126,7 @@ def explained_between(values, labels):
     return np.divide(between, total, where=total > 0, out=np.zeros_like(total))
 
 
+@torch.no_grad()
 def permutation(network, x, y, repeats=1, targets=500, seed=0):
     """How much the MAE rises when a landmark's values are shuffled over profiles, (D,).
 
@@ -138,17 +139,17 @@ def permutation(network, x, y, repeats=1, targets=500, seed=0):
         seed: of the shuffles, the same for all landmarks.
     """
     some = torch.linspace(0, y.shape[1] - 1, min(targets, y.shape[1])).long()
-    y, small = y[:, some], copy.deepcopy(network)
+    y, small = y[:, some], copy.deepcopy(network).eval()
     small.head.weight.data = network.head.weight.data[some]
     small.head.bias.data = network.head.bias.data[some]
     draw = torch.Generator().manual_seed(seed)
     shuffles = [torch.randperm(len(x), generator=draw) for _ in range(repeats)]
-    before = (predict(small, x) - y).abs().mean()
+    before = (small(x) - y).abs().mean()
     rises = np.zeros(x.shape[1])
     for d in range(x.shape[1]):
         changed = x.repeat(repeats, 1)  # all shuffles in one pass
         changed[:, d] = torch.cat([x[rows, d] for rows in shuffles])
-        error = predict(small, changed) - y.repeat(repeats, 1)
+        error = small(changed) - y.repeat(repeats, 1)
         rises[d] = (error.abs().mean() - before).item()
     return rises
 

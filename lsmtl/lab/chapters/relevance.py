@@ -178,7 +178,7 @@ LAPTOP = {
     "repeats": 3,
     "seeds": 3,
 }
-CI = LAPTOP | {"targets": 200, "hidden": [20, 20, 20], "epochs": 20, "rank": 20}
+CI = LAPTOP | {"targets": 120, "hidden": [20, 20, 20], "epochs": 20, "rank": 20}
 
 EXPERIMENT = Experiment(
     name="relevance",
