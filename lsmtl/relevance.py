@@ -60,7 +60,7 @@ def lrp(network, x, weights=None, epsilon=1e-6):
     r"""Relevance of every landmark for a weighted sum of the predictions (Bach 2015).
 
     A unit that holds $z_j = \sum_i W_{ji} a_i + b_j$ hands its relevance down in the
-    shares of that sum (the epsilon rule; the paper's reference [4], Eq. 58):
+    shares of that sum (the epsilon rule; the paper's reference [4]):
 
     $R_{i \leftarrow j} = \frac{W_{ji} a_i}{z_j + \varepsilon \, \mathrm{sign}(z_j)} R_j
     , \quad R_i = \sum_j R_{i \leftarrow j}, \quad \mathrm{sign}(0) = 1$,
