@@ -178,6 +178,17 @@ def test_an_untrained_network_has_the_start_of_the_trained_one():
     assert one["importance"] != other["importance"]
 
 
+def test_a_short_training_is_the_same_with_fewer_epochs():
+    sizes = EXPERIMENT.size("laptop", "breast")
+    runs = list(EXPERIMENT.runs(sizes, None))
+    short = [r for r in runs if r.method == "trained for less"]
+    assert {r.configuration["epochs"] for r in short} == set(sizes["short"])
+    for run in short:
+        full = run.configuration | {"epochs": sizes["epochs"]}
+        assert Run("Deep-LSMTL", full, run.seed) in runs
+    assert not EXPERIMENT.size("laptop", "arrays-rnaseq")["short"]
+
+
 def test_across_platforms_only_the_other_one_is_explained():
     adata = scenarios.load("breast-endometrial")
     c = {"scenario": "across", "targets": 5, "group": "use"}

@@ -22,7 +22,8 @@ GROUPS = 20  # clusters of profiles and of targets, as in the paper
 PARTS = 10  # clusters of landmarks
 FEW = 10  # profiles a cluster, at least: where profiles are fewer, so are clusters
 OTHER = (10, 30)  # numbers of clusters beside GROUPS
-LSMTL, UNTRAINED, HEADS = "Deep-LSMTL", "untrained", ("xavier", "zero")
+LSMTL, UNTRAINED, SHORT = "Deep-LSMTL", "untrained", "trained for less"
+HEADS = "xavier", "zero"
 SETTINGS = {"dropout": 0.25, "strength": 0.01}
 TISSUES = {"nakayama": "sarcoma", "borovecki": "blood", "bladder": "bladder"}
 ER = {0: "ER−", 1: "ER+"}
@@ -33,9 +34,13 @@ def _runs(sizes, landmarks):
     network = {k: sizes[k] for k in ("hidden", "epochs", "batch_size", "rank")}
     for seed in range(sizes["seeds"]):
         yield Run("ridge", base, seed)
-        for method, head in (*((LSMTL, h) for h in HEADS), (UNTRAINED, HEADS[0])):
-            more = network | SETTINGS | {"base": "DenseNet", "head": head}
-            yield Run(method, base | more, seed)
+        network |= SETTINGS | {"base": "DenseNet"}
+        for head in HEADS:
+            yield Run(LSMTL, base | network | {"head": head}, seed)
+            for epochs in sizes["short"]:
+                less = {"head": head, "epochs": epochs}
+                yield Run(SHORT, base | network | less, seed)
+        yield Run(UNTRAINED, base | network | {"head": "xavier"}, seed)
 
 
 def kinds(adata, samples):
@@ -95,7 +100,7 @@ def _measure(adata, run, device):
     train, test = splits.train, splits.test
     network = made(run.method, c, splits, run.seed, device)
     shown = explained(splits, c["scenario"])
-    if run.method == UNTRAINED:
+    if run.method in (UNTRAINED, SHORT):
         return pack("importance", importance(network, shown.x))
     genes = clusters(train.y.T, GROUPS)
     rho = explaining.contributions(network, shown.x, genes)  # (G, n, D)
@@ -176,16 +181,22 @@ LAPTOP = {
     "batch_size": SIZES["laptop"]["batch"],
     "rank": 100,
     "repeats": 3,
+    "short": [5, 10],  # epochs
     "seeds": 3,
 }
 CI = LAPTOP | {"targets": 120, "hidden": [20, 20, 20], "epochs": 20, "rank": 20}
+CI |= {"repeats": 1, "short": [5], "seeds": 2}
 
 EXPERIMENT = Experiment(
     name="relevance",
     recipe_version=1,
     datasets={"breast": "group", "arrays": "group", **ACROSS},
-    sizes={"ci": CI | {"repeats": 1, "seeds": 2}, "laptop": LAPTOP},
-    special={(p, d): {"scenario": "across"} for p in ("ci", "laptop") for d in ACROSS},
+    sizes={"ci": CI, "laptop": LAPTOP},
+    special={
+        (preset, dataset): {"scenario": "across", "short": []}
+        for preset in ("ci", "laptop")
+        for dataset in ACROSS
+    },
     runs=_runs,
     measure=_measure,
 )
