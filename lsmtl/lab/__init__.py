@@ -14,6 +14,7 @@ _HOME = {
     "OTHERS": "show",
     "check": "exercises",
     "compare": "paper",
+    "download": "show",
     "drawing": "show",
     "figure": "show",
     "over_seeds": "show",

@@ -3,6 +3,7 @@
 Figures are inline SVG: their text takes the page's font and colour.
 """
 
+import base64
 import html
 import io
 import re
@@ -137,6 +138,27 @@ def _cell(value):
     if value != value:  # NaN: there is no such entry
         return ""
     return f"{value:.0f}" if value.is_integer() else f"{value:.3f}"
+
+
+def download(frame, name, text):
+    """A link that saves a table as CSV, four significant digits; it is in the page.
+
+    Args:
+        frame: DataFrame; its index is left out.
+        name: of the file, without its ending: letters, digits, `-` and `_`.
+        text: of the link; what the table holds.
+
+    Raises:
+        ValueError: the name has other characters.
+    """
+    if not re.fullmatch(r"[\w-]+", name, re.ASCII):
+        raise ValueError(f"name may have letters, digits, - and _; got {name!r}")
+    csv = frame.to_csv(index=False, float_format="%.4g").encode()
+    return HTML(
+        f'<p class="lsmtl-say"><a download="{name}.csv" href="data:text/csv;base64,'
+        f'{base64.b64encode(csv).decode()}">{html.escape(text)}</a> '
+        f"(CSV, {max(len(csv) // 1000, 1)} kB)</p>"
+    )
 
 
 def say(text, badge=""):

@@ -12,6 +12,7 @@ from lsmtl.lab.chapters import (
     linear_models,
     masked_low_rank,
     raw_to_tensors,
+    relevance,
     rival_regularizers,
     significance,
     subspace_clustering,
@@ -39,6 +40,7 @@ _MODULES = (  # as the book has them
     table_2,
     table_3,
     significance,
+    relevance,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}

@@ -1,0 +1,332 @@
+"""What does the model look at? Landmarks' relevance, redrawn and tested."""
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from sklearn.metrics import adjusted_rand_score
+
+from lsmtl import data
+from lsmtl.data import Profiles
+from lsmtl.lab import explaining
+from lsmtl.lab.exercises import Wrong, expect, numbers
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.explaining import clusters, means, pack, top
+from lsmtl.lab.protocol import split, train_row
+from lsmtl.lab.rows import ACROSS, SIZES
+from lsmtl.linear import ridge
+from lsmtl.metrics import mae
+from lsmtl.networks import DenseNet
+from lsmtl.training import predict
+
+GROUPS = 20  # clusters of profiles and of targets, as in the paper
+PARTS = 10  # clusters of landmarks
+FEW = 10  # profiles a cluster, at least: where profiles are fewer, so are clusters
+OTHER = (10, 30)  # numbers of clusters beside GROUPS
+LSMTL, UNTRAINED, SHORT = "Deep-LSMTL", "untrained", "trained for less"
+HEADS = "xavier", "zero"
+SETTINGS = {"dropout": 0.25, "strength": 0.01}
+TISSUES = {"nakayama": "sarcoma", "borovecki": "blood", "bladder": "bladder"}
+ER = {0: "ER−", 1: "ER+"}
+
+
+def _runs(sizes, landmarks):
+    base = {k: sizes[k] for k in ("scenario", "targets", "repeats")}
+    network = {k: sizes[k] for k in ("hidden", "epochs", "batch_size", "rank")}
+    for seed in range(sizes["seeds"]):
+        yield Run("ridge", base, seed)
+        network |= SETTINGS | {"base": "DenseNet"}
+        for head in HEADS:
+            yield Run(LSMTL, base | network | {"head": head}, seed)
+            for epochs in sizes["short"]:
+                less = {"head": head, "epochs": epochs}
+                yield Run(SHORT, base | network | less, seed)
+        yield Run(UNTRAINED, base | network | {"head": "xavier"}, seed)
+
+
+def kinds(adata, samples):
+    """What each sample is, (n,) text; "" where that isn't known."""
+    obs = adata.obs.loc[list(samples)]
+    if "label" in obs:  # arrays: a study is a tissue, but for one
+        study, label = obs["study"].astype(str), obs["label"].astype(str)
+        return study.map(TISSUES).fillna(label).to_numpy(str)
+    if "er_status" in obs:
+        return obs["er_status"].map(ER).fillna("").to_numpy(str)
+    known = obs["platform"].astype(str).to_numpy()
+    if (known == "other").any():
+        own = data.load("endometrial").obs.loc[list(samples)].astype(str)
+        normal = own["tissue"] != "tumour"
+        return own["subtype"].where(~normal, "normal").replace("nan", "").to_numpy(str)
+    return known
+
+
+def explained(splits, scenario):
+    """The profiles that are explained: all, or those of the other platform.
+
+    Of a set's own test profiles there are too few to make twenty clusters.
+    """
+    if scenario == "across":
+        return splits.test
+    parts = splits.train, splits.validation, splits.test
+    return Profiles(
+        torch.cat([part.x for part in parts]),
+        torch.cat([part.y for part in parts]),
+        sum((tuple(part.samples) for part in parts), ()),
+    )
+
+
+def made(method, c, splits, seed, device="cpu"):
+    """The network of a run; ridge, too, is one, without hidden layers."""
+    train, validation = splits.train, splits.validation
+    if method == "ridge":
+        model = ridge(train.x, train.y, validation.x, validation.y)
+        return explaining.as_network(model.coef_)
+    if method == UNTRAINED:
+        torch.manual_seed(seed)
+        D, T = train.x.shape[1], train.y.shape[1]
+        return DenseNet(D, T, tuple(c["hidden"]), head=c["head"]).to(device).eval()
+    settings = {k: c[k] for k in ("dropout", "strength", "rank")}
+    return train_row(LSMTL, c, settings, train, validation, seed, device).network
+
+
+def importance(network, x):
+    """What each landmark adds to the mean squared prediction, (D,)."""
+    every = np.zeros(network.targets, int)
+    return explaining.contributions(network, x, every)[0].mean(0)
+
+
+def _measure(adata, run, device):
+    c = run.configuration
+    splits = split(adata, c, run.seed, device)
+    train, test = splits.train, splits.test
+    network = made(run.method, c, splits, run.seed, device)
+    shown = explained(splits, c["scenario"])
+    if run.method in (UNTRAINED, SHORT):
+        return pack("importance", importance(network, shown.x))
+    genes = clusters(train.y.T, GROUPS)
+    rho = explaining.contributions(network, shown.x, genes)  # (G, n, D)
+    M = np.tensordot(np.bincount(genes) / len(genes), rho, 1)  # (n, D): of all targets
+    squares = predict(network, shown.x).square().mean().item()
+    rises = explaining.permutation(network, test.x, test.y, c["repeats"])
+    found = {
+        "mae": mae(predict(network, test.x), test.y).mean().item(),
+        "absorbed": 1 - float(M.sum(1).mean()) / squares,
+        "unseen": spearmanr(*(importance(network, p.x) for p in (train, test)))[0],
+        **pack("importance", M.mean(0)),
+        **pack("permutation", rises),
+    }
+    count = min(GROUPS, len(shown) // FEW)
+    groups = clusters(shown.x, count)
+    if run.method == "ridge":
+        found |= pack("norm", network.head.weight.norm(dim=0).numpy(force=True))
+        r = train.x.T @ train.y / len(train)  # both are standardised
+        found |= pack("correlation", r.square().mean(1).numpy())
+        if not run.seed:
+            found |= _described(adata, splits, shown, groups, genes)
+        return found
+    found |= _over_k(shown.x, M, groups, count)
+    if not run.seed:
+        found |= pack("profiles", means(M, groups)) | pack("targets", rho.mean(1))
+    return found
+
+
+def _described(adata, splits, shown, groups, genes):
+    """What the pictures of seed 0 need besides the model: clusters, names, labels."""
+    kind = kinds(adata, shown.samples)
+    known = kind != ""
+    names, code = np.unique(kind[known], return_inverse=True)
+    table = np.stack(
+        [
+            np.bincount(code[groups[known] == g], minlength=len(names))
+            for g in range(groups.max() + 1)
+        ]
+    )
+    x = shown.x.numpy()[known]
+    return pack("between", explaining.explained_between(x, code)) | {
+        "counts": table.ravel().tolist(),
+        "kinds": names.tolist(),
+        "sizes": np.bincount(groups).tolist(),
+        "target_sizes": np.bincount(genes).tolist(),
+        "parts": clusters(splits.train.x.T, PARTS).tolist(),
+        "highest": means(x, code).argmax(0).tolist(),
+        "genes": symbols(adata, splits.landmarks),
+    }
+
+
+def symbols(adata, names):
+    """The genes' symbols, where the set has them beside other names."""
+    var = adata.var.loc[list(names)]
+    return var.get("symbol", var.index.to_series()).astype(str).tolist()
+
+
+def _over_k(x, M, groups, count):
+    """How much the cleaned picture depends on the clusters: other k, another start.
+
+    For each, the adjusted Rand index with the clusters that are shown, and the share of
+    a profile's top list that its other cluster's list has, the mean over profiles.
+    """
+    tops, found = top(means(M, groups))[groups], {"ari": [], "kept": []}
+    for k, start in [*((k * count // GROUPS, 0) for k in OTHER), (count, 1)]:
+        other = clusters(x, k, start)
+        found["ari"].append(adjusted_rand_score(groups, other))
+        same = explaining.shared(tops, top(means(M, other))[other])
+        found["kept"].append(float(same.mean()))
+    return found
+
+
+LAPTOP = {
+    "scenario": "within",
+    "targets": None,
+    "hidden": [100, 100, 100],
+    "epochs": SIZES["laptop"]["epochs"]["DenseNet"],
+    "batch_size": SIZES["laptop"]["batch"],
+    "rank": 100,
+    "repeats": 3,
+    "short": [5, 10],  # epochs
+    "seeds": 3,
+}
+CI = LAPTOP | {"targets": 120, "hidden": [20, 20, 20], "epochs": 20, "rank": 20}
+CI |= {"repeats": 1, "short": [5], "seeds": 2}
+
+EXPERIMENT = Experiment(
+    name="relevance",
+    recipe_version=1,
+    datasets={"breast": "group", "arrays": "group", **ACROSS},
+    sizes={"ci": CI, "laptop": LAPTOP},
+    special={
+        (preset, dataset): {"scenario": "across", "short": []}
+        for preset in ("ci", "laptop")
+        for dataset in ACROSS
+    },
+    runs=_runs,
+    measure=_measure,
+)
+
+
+def _layer():
+    """Inputs, weights, biases and relevance of a layer; its third unit holds 0."""
+    rng = np.random.default_rng(0)
+    a, W, b, R = (rng.normal(size=shape) for shape in [(5, 4), (3, 4), 3, (5, 3)])
+    W[2] = b[2] = 0
+    return a, W, b, R
+
+
+def _rule(ask):
+    a, W, b, R = _layer()
+    epsilon, z = 0.2, a @ W.T + b
+    low = np.where(z < 0, -epsilon, epsilon)
+
+    def down(s):
+        return a * (s @ W)
+
+    expect(
+        ask(a.copy(), W.copy(), b.copy(), R.copy(), epsilon),
+        down(R / (z + low)),
+        [
+            (down(R / (z + epsilon)), "ε must push z away from 0 on both sides."),
+            (down(R / (z - low)), "Your ε pulls z towards 0; it should push it away."),
+            (down(R / (np.abs(z) + epsilon)), "A unit's z keeps its sign."),
+            (down(R / (z - b + low)), "The unit holds its bias, too: z lacks it."),
+            ((R / (z + low)) @ W, "A message is in proportion to W a, yours is to W."),
+            (down(R * (z + low)), "Shares divide by z; you multiply."),
+            (down(R), "You hand down W a R: shares of z are asked for."),
+            (down(1 / (z + low)), "Shares of what? R of the units is missing."),
+        ],
+        "Not the relevance of 4 inputs of 3 units, for 5 profiles.",
+    )
+
+
+def _absorbed(ask):
+    a, W, b, R = _layer()
+    epsilon, z = 0.2, a @ W.T + b
+    low = np.where(z < 0, -epsilon, epsilon)
+    s = R / (z + low)
+    right = (s * (b + low)).sum(1)
+    expect(
+        ask(a.copy(), W.copy(), b.copy(), R.copy(), epsilon),
+        right,
+        [
+            ((s * b).sum(1), "The bias takes its share, and ε another one."),
+            ((s * low).sum(1), "ε takes its share, and the bias another one."),
+            ((s * (b + epsilon)).sum(1), "ε has the sign of z, above the line too."),
+            (-right, "The sign is turned: what came less what was handed down."),
+            (right.sum(), "One number a profile is asked for."),
+            ((a * (s @ W)).sum(1), "That is what is handed down, not what is lost."),
+            (R.sum(1), "That is all that comes in."),
+        ],
+        "Not what 3 units absorb, for each of 5 profiles.",
+    )
+
+
+def _fold(ask):
+    rng = np.random.default_rng(1)
+    W, b, mu = (rng.normal(size=shape) for shape in [(4, 4), 4, 4])
+    v, gamma, beta, delta = rng.random(4) + 0.2, *rng.normal(size=(2, 4)), 0.1
+    got = ask(*(value.copy() for value in (W, b, mu, v, gamma, beta)), delta)
+    if not isinstance(got, tuple) or len(got) != 2:
+        raise Wrong("Return two things: the weights (H, I) and the bias (H,).")
+    s = gamma / np.sqrt(v + delta)
+    expect(
+        got[0],
+        s[:, None] * W,
+        [
+            (s * W, "Batch norm scales units, the rows of W; you scale its inputs."),
+            ((gamma / np.sqrt(v))[:, None] * W, "δ is missing under the root."),
+            ((gamma / (v + delta))[:, None] * W, "v is a variance: where is the root?"),
+            ((s / gamma)[:, None] * W, "γ scales, too."),
+            (W, "The weights change as well."),
+        ],
+        "The weights are not those of the folded layer.",
+    )
+    right = s * (b - mu) + beta
+    expect(
+        got[1],
+        right,
+        [
+            (s * b + beta, "The running mean μ is still to be taken off."),
+            (s * (b - mu), "The shift β is missing."),
+            (b - mu + beta, "The bias is scaled as the weights are."),
+            (s * (b + beta - mu), "β comes after the scaling."),
+            (beta - s * mu, "The layer's own bias b is missing."),
+        ],
+        "The weights are right, the bias is not.",
+    )
+
+
+def _agreement(ask):
+    rng = np.random.default_rng(2)
+    one = rng.normal(size=60)
+    other = one + rng.normal(size=60)
+    count = 12
+
+    def share(a, b):
+        return len(set(np.argsort(a)[-count:]) & set(np.argsort(b)[-count:])) / count
+
+    got = numbers(ask(one.copy(), other.copy(), count), (2,))
+    found, chance = share(np.abs(one), np.abs(other)), count / 60
+    union = 2 * count - count * found
+    expect(
+        got[0],
+        found,
+        [
+            (share(one, other), "A large negative contribution counts as well."),
+            (share(-np.abs(one), -np.abs(other)), "Those are the smallest ones."),
+            (count * found, "A share is asked for; yours is a number."),
+            (count * found / union, "That is a share of both lists together."),
+            (chance, "Chance is the second number."),
+        ],
+        "The first number is not the share of one top list that is in the other.",
+    )
+    expect(
+        got[1],
+        chance,
+        [
+            (chance**2, "A landmark of the first list is given; is it in the second?"),
+            (count * chance, "That is how many they share by chance, not which share."),
+            (0.5, "Chance depends on how many landmarks there are."),
+            (1 / 60, "That is the chance for one place of the list."),
+        ],
+        "The share is right. Chance is what two random lists would share on average.",
+    )
+
+
+CHECKERS = (_rule, _absorbed, _fold, _agreement)  # in the order of the exercises
