@@ -14,7 +14,7 @@ REPETITIONS = 5
 
 
 class Result(NamedTuple):
-    """A test's statistic and its two-sided p-value."""
+    """A test's statistic and its p-value."""
 
     statistic: float
     p: float
@@ -79,9 +79,12 @@ def combined_5x2cv(differences):
 
 
 def interval_5x2cv(differences, level=0.95):
-    """The differences that `paired_5x2cv` would not reject.
+    r"""The differences that `paired_5x2cv` would not reject.
 
-    They lie around the first of the ten, as the test's numerator does.
+    $$p_1^{(1)} \pm t_5 \sqrt{\tfrac{1}{5} \sum_{i=1}^5 s_i^2} ,$$
+
+    around the first of the ten, as it is the test's numerator; $t_5$ is the quantile of
+    the t distribution with 5 degrees of freedom that belongs to the level.
 
     Args:
         differences: as for `paired_5x2cv`.
@@ -92,6 +95,10 @@ def interval_5x2cv(differences, level=0.95):
 
     Raises:
         ValueError: as for `paired_5x2cv`, or a level outside.
+
+    >>> low, high = interval_5x2cv([[3, 1], [2, 2], [1, 3], [2, 1], [3, 2]])
+    >>> round(low, 2), round(high, 2)
+    (0.43, 5.57)
     """
     d = _checked(differences)
     if not 0 < finite("level", level) < 1:

@@ -172,7 +172,7 @@ def test_known_marker_of_the_receptor_separates_its_status():
     assert ridge["kinds"][ridge["highest"][gene]] == "ER+"
 
 
-def test_an_untrained_network_has_the_start_of_the_trained_one():
+def test_two_untrained_networks_draw_other_pictures():
     one, other = (measured("untrained", "xavier", seed=s) for s in (0, 1))
     assert set(one) == {"importance", "importance_unit"}
     assert one["importance"] != other["importance"]

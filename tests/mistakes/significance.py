@@ -1,6 +1,7 @@
 """Typical mistakes, an entry an exercise: a wrong answer and a word of its hint."""
 
 import numpy as np
+from scipy import stats
 
 
 def variances(p):
@@ -25,11 +26,15 @@ def holm(p, factors=None, monotone=True, limit=1, back=True):
     return steps[np.argsort(order)] if back else steps
 
 
-def parts(d, ddof=1, floor=0, share=None):
+def parts(d, ddof=1, floor=0, share=None, over=1):
     S, R = d.shape
     b = d.var(1, ddof=ddof).mean()
     taken = b / R if share is None else share * b
-    a = max(d.mean(1).var(ddof=1) - taken, floor)
+    a = max(d.mean(1).var(ddof=over) - taken, floor)
+    return a, b, a / S + b / (S * R)
+
+
+def of_all(S, R, a, b):
     return a, b, a / S + b / (S * R)
 
 
@@ -56,7 +61,8 @@ MISTAKES = (
         ),
         (lambda p: (t(p), 2 * F(p)), "factor 2"),
         (lambda p: (t(p), 5 * F(p)), "not a mean"),
-        (lambda p: (t(p), 10 * F(p)), "no mean"),
+        (lambda p: (t(p), F(p) / 10), "numerator is a sum"),
+        (lambda p: (t(p), F(p) / 2), "with no factor"),
         (lambda p: (t(p), t(p) ** 2), "uses all ten"),
         (lambda p: (t(p), p.sum() ** 2 / (2 * variances(p).sum())), "square each"),
         (lambda p: (t(p), 0.5), "second number is not F"),
@@ -75,6 +81,7 @@ MISTAKES = (
             "Sort them first",
         ),
         (lambda p: 1 - (1 - p) ** len(p), "Šidák"),
+        (lambda p: stats.false_discovery_control(p), "Benjamini"),
         (lambda p: holm(p)[:-1], "shape"),
         (lambda p: p / len(p), "Not Holm's"),
     ],
@@ -84,6 +91,8 @@ MISTAKES = (
         (lambda d: parts(d, share=1), "not b."),
         (lambda d: (parts(d)[1], parts(d)[0], parts(d)[2]), "comes first"),
         (lambda d: parts(d, ddof=0), "R - 1"),
+        (lambda d: parts(d, over=0), "S - 1"),
+        (lambda d: of_all(*d.shape, parts(d)[0], d.var(ddof=1)), "not of all"),
         (
             lambda d: mean_variance(d, lambda a, b, S, R: (a + b) / S),
             "divided by S R",
