@@ -164,5 +164,5 @@ def test_a_file_for_a_gpu_machine_splits_as_the_set_does(name, tmp_path):
 
 
 def test_an_unknown_scenario_is_refused():
-    with pytest.raises(ValueError, match=r"within, across, left out.*'beyond'"):
+    with pytest.raises(ValueError, match=r"within, halves, across, left out.*'beyond'"):
         protocol.split(None, {"scenario": "beyond"}, 0)

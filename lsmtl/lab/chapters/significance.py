@@ -35,7 +35,7 @@ def rows(sizes):
 
 
 def _runs(sizes, landmarks):
-    for seed in range(FOLDS):
+    for seed in range(sizes["seeds"]):
         for row in rows(sizes):
             run = row.run(sizes, seed, landmarks)
             detail = {"detail": True} if row in PAIR and seed < 2 else {}
@@ -53,7 +53,7 @@ def _measure(adata, run, device):
 
 def _size(preset):
     every, starts = preset == "laptop", 4 if preset == "ci" else FOLDS
-    more = {"scenario": "halves", "all": every, "starts": starts}
+    more = {"scenario": "halves", "seeds": FOLDS, "all": every, "starts": starts}
     return SIZES[preset] | more
 
 
