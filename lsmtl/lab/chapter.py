@@ -40,15 +40,18 @@ class Chapter:
         """The experiment's runs at this preset; missing ones are made now."""
         return results(self.experiment, self.preset, self.dataset, seed=self.seed)
 
-    def evidence(self):
+    def evidence(self, presets=PRESETS):
         """The largest preset whose runs all have a record, for every dataset.
+
+        Args:
+            presets: those that are looked at, the smallest first.
 
         Returns:
             dict of dataset → (DataFrame of the runs, badge).
         """
         known, found = records.read(self.experiment.name), {}
         for dataset in self.experiment.datasets:
-            for preset in reversed(PRESETS):
+            for preset in reversed(presets):
                 if preset not in self.experiment.sizes:
                     continue
                 runs = results(self.experiment, preset, dataset, "show", known=known)

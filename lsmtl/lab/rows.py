@@ -125,6 +125,16 @@ class Row:
         return Run(self.method, c, seed)
 
 
+def deep(method, units=9000, base="DenseNet", **more):
+    """A row of three hidden layers, as Table 1 has them."""
+    return Row(method, units, 3, base, **more)
+
+
+def special(datasets):
+    """What differs on each of some datasets, for an `Experiment`."""
+    return {key: value for key, value in SPECIAL.items() if key[1] in datasets}
+
+
 def experiment(name, rows, left_out=(), **more):
     """The `Experiment` of a table, whose rows share data, sizes and protocol.
 
@@ -146,7 +156,7 @@ def experiment(name, rows, left_out=(), **more):
         recipe_version=1,
         datasets=datasets,
         sizes=SIZES,
-        special={key: value for key, value in SPECIAL.items() if key[1] in datasets},
+        special=special(datasets),
         runs=runs,
         measure=measure,
         **more,

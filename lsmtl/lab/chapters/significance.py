@@ -5,24 +5,17 @@ import numpy as np
 from lsmtl.lab.exercises import expect, numbers
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.protocol import measure
-from lsmtl.lab.rows import SIZES, SPECIAL, WITHIN, Row
+from lsmtl.lab.rows import SIZES, WITHIN, Row, deep, special
 
-UNITS, LAYERS = 9000, 3
-
-
-def _deep(method, base="DenseNet", **more):
-    return Row(method, UNITS, LAYERS, base, **more)
-
-
-PAIR = [_deep("DenseNet"), _deep("Deep-LSMTL")]  # the paper's comparison
-ZERO = [_deep(row.method, head="zero", ours=True) for row in PAIR]
+PAIR = [deep("DenseNet"), deep("Deep-LSMTL")]  # the paper's comparison
+ZERO = [deep(row.method, head="zero", ours=True) for row in PAIR]
 FEW = [*PAIR, Row("LSR-L2")]
 ROWS = [
     *PAIR,
     *(Row(method) for method in ("LSR", "LSR-L1", "LSR-L2", "KNN")),
-    _deep("D-GEX", base=None),
-    _deep("SemiGAN"),
-    *(_deep(f"Deep-{name}") for name in ("GO-MTL", "CNMTL", "AMTL", "AMTFL")),
+    deep("D-GEX", base=None),
+    deep("SemiGAN"),
+    *(deep(f"Deep-{name}") for name in ("GO-MTL", "CNMTL", "AMTL", "AMTFL")),
     Row("kernel ridge", ours=True),
     *ZERO,
 ]
@@ -62,7 +55,7 @@ EXPERIMENT = Experiment(
     recipe_version=1,
     datasets=dict(WITHIN),
     sizes={preset: _size(preset) for preset in SIZES},
-    special={key: value for key, value in SPECIAL.items() if key[1] in WITHIN},
+    special=special(WITHIN),
     runs=_runs,
     measure=_measure,
 )

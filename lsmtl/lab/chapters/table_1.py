@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from lsmtl.lab.exercises import Wrong, expect
-from lsmtl.lab.rows import LEFT_OUT, Row, experiment
+from lsmtl.lab.rows import LEFT_OUT, Row, deep, experiment
 
 UNEQUAL = {  # hidden units in the paper, which took what fitted on its card
     "Deep-GO-MTL": 8000,
@@ -16,23 +16,19 @@ UNEQUAL = {  # hidden units in the paper, which took what fitted on its card
 }
 
 
-def _deep(method, units=9000, base="DenseNet", **more):
-    return Row(method, units, 3, base, **more)
-
-
 ROWS = [
     *(Row(method) for method in ("LSR", "LSR-L1", "LSR-L2", "KNN")),
-    _deep("D-GEX", base=None),
-    _deep("SemiGAN"),
-    *(_deep(method, units) for method, units in UNEQUAL.items()),
-    _deep("DenseNet"),
-    _deep("Deep-LSMTL"),
+    deep("D-GEX", base=None),
+    deep("SemiGAN"),
+    *(deep(method, units) for method, units in UNEQUAL.items()),
+    deep("DenseNet"),
+    deep("Deep-LSMTL"),
     Row("training mean", ours=True),
     Row("kernel ridge", ours=True),
-    _deep("MLP", base="MLP", ours=True),
-    *(_deep(method, head="zero", ours=True) for method in ("DenseNet", "Deep-LSMTL")),
-    *(_deep(method, ours=True) for method in UNEQUAL),
-    *(_deep(method, batch=25, ours=True) for method in ("DenseNet", "Deep-LSMTL")),
+    deep("MLP", base="MLP", ours=True),
+    *(deep(method, head="zero", ours=True) for method in ("DenseNet", "Deep-LSMTL")),
+    *(deep(method, ours=True) for method in UNEQUAL),
+    *(deep(method, batch=25, ours=True) for method in ("DenseNet", "Deep-LSMTL")),
 ]
 FEW = [  # with a study left out
     "training mean",
