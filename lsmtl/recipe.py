@@ -34,6 +34,7 @@ class Recipe:
             10 bits; or `"bf16"`, matrix products and what lies between them with 7
             bits. Weights are FP32 in all.
         moments: Adam's, `"fp32"` or `"bf16"` (see `lsmtl.optimizers.BF16Adam`).
+        keep: the network of the `"best"` epoch by validation MAE, or of the `"last"`.
 
     Raises:
         ValueError: a value is out of its range.
@@ -57,6 +58,7 @@ class Recipe:
     deeper: float = 1.0
     precision: str = "fp32"
     moments: str = "fp32"
+    keep: str = "best"
 
     def __post_init__(self):
         whole("epochs", self.epochs)
@@ -79,6 +81,7 @@ class Recipe:
         finite("deeper", self.deeper)
         one_of("precision", self.precision, PRECISIONS)
         one_of("moments", self.moments, ("fp32", "bf16"))
+        one_of("keep", self.keep, ("best", "last"))
         if self.moments == "bf16" and self.optimizer == "sgd":
             raise ValueError("moments bf16 are for the optimizer adam, got sgd")
 

@@ -150,7 +150,7 @@ def fit_semigan(
     if not isinstance(recipe, Recipe):
         raise ValueError(f"recipe must be a Recipe, got {recipe!r}")
     one_of("the recipe's reduction", recipe.reduction, ("mean", "sum"))
-    for field in ("loss", "optimizer", "momentum", "decay", "deeper"):
+    for field in ("loss", "optimizer", "momentum", "decay", "deeper", "keep"):
         one_of(
             f"the recipe's {field}", getattr(recipe, field), (getattr(DEFAULT, field),)
         )

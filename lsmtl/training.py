@@ -29,8 +29,9 @@ class Fit:
     """A trained network and how it got there.
 
     Args:
-        network: the network of the epoch with the lowest validation MAE, in
-            evaluation mode. The regulariser stays as the last epoch left it.
+        network: the network of the epoch with the lowest validation MAE, or of the
+            last as the recipe says, in evaluation mode. The regulariser stays as the
+            last epoch left it.
         history: a row an epoch: `epoch`, `lr`, `loss` (without the penalty),
             `penalty` (the regulariser's) and `validation_mae`; with the recipe's
             `decay` also `train_mae`.
@@ -57,7 +58,8 @@ def fit(
     r"""Minimise the loss plus a regulariser's penalty (Eq. 2: the ℓ1 loss, Adam).
 
     $\min \sum_i \| \mathbf{y}_i - \mathcal{F}(\mathbf{x}_i) \|_1 + \mathcal{R}$; the
-    network that is returned is the one with the best MAE on the validation profiles.
+    network that is returned is the one with the best MAE on the validation profiles,
+    unless the recipe keeps the last.
     Started by `torchrun`, every process takes its share of each batch (DDP).
 
     Args:
@@ -179,7 +181,8 @@ def _fit(run, objective, train, validation, seed, graph, checkpoint, limit):
         keeper.save(spent, last)
         if last:
             break
-    network.load_state_dict(progress.best_state)
+    if recipe.keep == "best":
+        network.load_state_dict(progress.best_state)
     history = pd.DataFrame(progress.history, columns=HISTORY)
     if watched is not None:
         history["train_mae"] = progress.train_mae

@@ -13,7 +13,7 @@ ALLOWED = (
     *("tqdm", "lightning"),
 )
 ABSENT = (
-    *("anndata", "pooch", "dask", "jsonschema", "matplotlib", "rdata", "IPython"),
+    *("anndata", "pooch", "dask", "fastjsonschema", "matplotlib", "rdata", "IPython"),
     *("pytest", "papermill", "jupytext", "xarray", "requests"),
 )
 

@@ -9,6 +9,8 @@ import sys
 import jupytext
 import pytest
 
+from lsmtl import lab
+from lsmtl.lab import chapter as chapter_module
 from lsmtl.lab.notebooks import ROOT, chapters
 
 CELLS = [
@@ -28,7 +30,7 @@ def test_a_cell_fits_a_phone_and_a_glance(source):
 
 
 def test_the_landing_page_lists_every_chapter_with_its_time():
-    """In the order of the book, reading and exercises together."""
+    """In the order of the book, reading and exercises (if any) together."""
     rows = re.findall(
         r"^\| \[\]\((.+?)\) \|.*\| (\d+) min \|$",
         (ROOT / "book" / "index.md").read_text("utf-8"),
@@ -42,8 +44,9 @@ def test_the_landing_page_lists_every_chapter_with_its_time():
     ]
     for page, time in listed:
         text = (ROOT / "book" / page).read_text("utf-8")
-        line = re.search(r"^\*\*Time\*\*: (\d+) minutes .*, (\d+) more", text, re.M)
-        assert time == int(line[1]) + int(line[2]), page
+        line = r"^\*\*Time\*\*: (\d+) minutes .*?(?:, (\d+) more .*)?$"
+        reading, exercises = re.search(line, text, re.M).groups("0")
+        assert time == int(reading) + int(exercises), page
 
 
 def papermill(chapter, output, *parameters, records=None, cwd=ROOT):
@@ -95,3 +98,26 @@ def test_a_chapter_is_read_from_any_place(tmp_path):
     chapter = ROOT / "book" / "problem" / "transcriptome.md"
     run = papermill(chapter, tmp_path / "o.ipynb", "-p", "preset", "no", cwd=tmp_path)
     assert "preset must be one of ci" in run.stderr
+
+
+def test_a_page_without_runs_takes_a_preset_and_nothing_else(monkeypatch):
+    given = ["preset"]
+    monkeypatch.setattr(chapter_module, "_injected", lambda: given)
+    monkeypatch.delenv("LSMTL_PRESET", raising=False)
+    for preset in (None, *chapter_module.PRESETS):
+        lab.page(preset=preset)
+    with pytest.raises(ValueError, match=r"preset must be one of ci.*tiny"):
+        lab.page(preset="tiny")
+    given.append("dataset")
+    with pytest.raises(ValueError, match=r"one of preset; got .*dataset"):
+        lab.page(preset="ci")
+
+
+def test_evidence_of_another_chapter_is_its_own(monkeypatch):
+    chapter = lab.start("masked-low-rank", preset="ci")
+    own, other = chapter.evidence(), lab.evidence("masked-low-rank")
+    assert own and set(own) == set(other)
+    for name, (runs, badge) in own.items():
+        assert runs.equals(other[name][0]) and badge == other[name][1]
+    with pytest.raises(ValueError, match=r"experiment .*masked-low-rank"):
+        lab.evidence("masked-low-rang")

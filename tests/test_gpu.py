@@ -495,7 +495,7 @@ def bench(record):
         (renamed, "experiment.*toy.*'foreign'"),
         (more, "hostname"),
         (bench, "benchmark.*lasso.*None"),
-        (lambda r: r | {"metrics": {}}, r"\$.metrics"),
+        (lambda r: r | {"metrics": {}}, r"record.metrics"),
         (lambda r: json.dumps(r)[:80], "no JSON"),
         (lambda r: "", "no JSON"),
         (lambda r: json.dumps(r).replace("0.5", "NaN"), "NaN"),

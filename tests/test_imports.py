@@ -59,7 +59,7 @@ def test_training_needs_torch_numpy_and_pandas_only():
         "matplotlib",
         "tqdm",
         "h5py",
-        "jsonschema",
+        "fastjsonschema",
     )
     assert python(WITHOUT.format(absent=absent) + TRAIN) == ""
 

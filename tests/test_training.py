@@ -120,6 +120,20 @@ def test_network_is_the_one_of_the_best_epoch():
     assert error.astype(float).mean() == pytest.approx(score.min(), rel=1e-6)
 
 
+def test_the_last_network_is_kept_if_the_recipe_says_so():
+    options = {"epochs": 30, "batch_size": 10, "lr": 0.03, "final_lr": 0.03}
+    noise = profiles(30, seed=1, noise=2)
+    found = {}
+    for keep in ("best", "last"):
+        recipe = Recipe(**options, keep=keep)
+        trained = fit(network(dropout=0.0), profiles(20, noise=2), noise, None, recipe)
+        error = (predict(trained.network, noise.x) - noise.y).abs().mean().item()
+        found[keep] = error, trained.history["validation_mae"]
+    assert found["best"][1].equals(found["last"][1])
+    assert found["last"][0] == pytest.approx(found["last"][1].iloc[-1], rel=1e-5)
+    assert found["last"][0] > found["best"][0]
+
+
 def test_network_is_trained_in_place_and_handed_back_in_evaluation_mode():
     start = network()
     before = start.head.weight.detach().clone()

@@ -49,16 +49,47 @@ class Chapter:
         Returns:
             dict of dataset → (DataFrame of the runs, badge).
         """
-        known, found = records.read(self.experiment.name), {}
-        for dataset in self.experiment.datasets:
-            for preset in reversed(presets):
-                if preset not in self.experiment.sizes:
-                    continue
-                runs = results(self.experiment, preset, dataset, "show", known=known)
-                if len(runs) and runs["done"].all():
-                    found[dataset] = runs, badge(preset, dataset)
-                    break
-        return found
+        return evidence(self.experiment.name, presets)
+
+
+def evidence(name, presets=PRESETS):
+    """What an experiment's records show: the largest complete preset of each dataset.
+
+    Args:
+        name: the experiment.
+        presets: those that are looked at, the smallest first.
+
+    Returns:
+        dict of dataset → (DataFrame of the runs, badge).
+
+    Raises:
+        ValueError: there is no such experiment.
+    """
+    experiment = EXPERIMENTS[one_of("experiment", name, EXPERIMENTS)]
+    known, found = records.read(name), {}
+    for dataset in experiment.datasets:
+        for preset in reversed(presets):
+            if preset not in experiment.sizes:
+                continue
+            runs = results(experiment, preset, dataset, "show", known=known)
+            if len(runs) and runs["done"].all():
+                found[dataset] = runs, badge(preset, dataset)
+                break
+    return found
+
+
+def page(preset=None):
+    """Check the parameters of a page that shows records and has no runs of its own.
+
+    Args:
+        preset: accepted and checked as in a chapter; the page is the same for all.
+
+    Raises:
+        ValueError: there is no such preset, or papermill was given a parameter that
+            the page doesn't have.
+    """
+    _refuse_others(["preset"])
+    one_of("preset", preset or os.environ.get("LSMTL_PRESET") or "ci", PRESETS)
 
 
 def start(name, preset=None, dataset=None, seed=0, **more):
@@ -79,9 +110,7 @@ def start(name, preset=None, dataset=None, seed=0, **more):
             given a parameter that the chapter doesn't have.
     """
     experiment = EXPERIMENTS[one_of("chapter", name, EXPERIMENTS)]
-    known = ["preset", "dataset", "seed", *more]
-    for parameter in _injected():
-        one_of("parameter", parameter, known)
+    _refuse_others(["preset", "dataset", "seed", *more])
     preset = preset or os.environ.get("LSMTL_PRESET") or "ci"
     one_of("preset", preset, experiment.sizes)
     dataset = dataset or next(iter(experiment.datasets))
@@ -95,6 +124,11 @@ def start(name, preset=None, dataset=None, seed=0, **more):
         torch.set_num_threads(1)  # as fast for small runs, and the same everywhere
     adata = None if dataset == "simulated" else scenarios.load(dataset)
     return Chapter(experiment, preset, dataset, seed, adata)
+
+
+def _refuse_others(known):
+    for parameter in _injected():
+        one_of("parameter", parameter, known)
 
 
 def _injected():

@@ -6,6 +6,7 @@ the experiment's `recipe_version`, so that old records no longer count.
 """
 
 import collections
+import functools
 import sys
 import time
 from collections.abc import Callable
@@ -130,8 +131,8 @@ def planned(experiment, preset, dataset, files=True, seed=0):
         seed: added to the seed of every run.
 
     Returns:
-        The AnnData (None where each run draws its data), and a list of records that
-        lack what a run adds: metrics and provenance.
+        The AnnData (None where it isn't needed), and a list of records that lack what
+        a run adds: metrics and provenance.
 
     Raises:
         FileNotFoundError: the data are needed, and on demand, and not here.
@@ -164,11 +165,21 @@ def source(dataset, group, files=True):
     """
     if dataset == "simulated":  # each run draws it, as its configuration says
         return None, None, simulation.fingerprint()
-    if not files and dataset in KNOWN:
-        return None, *KNOWN[dataset]
+    if not files:
+        return None, *(KNOWN.get(dataset) or _identity(dataset, group))
     adata = scenarios.load(dataset)
+    return adata, *_identified(adata, group)
+
+
+@functools.cache
+def _identity(dataset, group):
+    """What stands for a set's files, read once."""
+    return _identified(scenarios.load(dataset), group)
+
+
+def _identified(adata, group):
     landmarks = int((adata.var["role"] == "landmark").sum())
-    return adata, landmarks, data.fingerprint(adata, group)
+    return landmarks, data.fingerprint(adata, group)
 
 
 def due(experiment, preset, datasets=None, seed=0, known=None):

@@ -22,6 +22,7 @@ MEASURED = (  # what a standing says of a row that is run
 )
 NAMES = {  # dataset → how tables and figures call it
     "breast": "breast",
+    "ecoli": "ecoli",
     "arrays": "arrays",
     "gtex59": "gtex59",
     "simulated": "simulated",
@@ -236,3 +237,8 @@ def within(low, high, digits=1):
     if low != low:
         return ""
     return f"{low:+.{digits}f} to {high:+.{digits}f}".replace("-", "−")
+
+
+def p_text(p):
+    """A p-value as HTML."""
+    return "&lt; 0.001" if p < 0.001 else f"{p:.3f}"

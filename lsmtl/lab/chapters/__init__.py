@@ -4,10 +4,12 @@
 """
 
 from lsmtl.lab.chapters import (
+    ablations,
     base_networks,
     compendium,
     cost,
     engine,
+    gain,
     learned_relations,
     linear_models,
     masked_low_rank,
@@ -41,6 +43,8 @@ _MODULES = (  # as the book has them
     table_3,
     significance,
     relevance,
+    ablations,
+    gain,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}

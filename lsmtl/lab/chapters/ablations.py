@@ -1,0 +1,258 @@
+"""One thing changed at a time: what each choice in Deep-LSMTL's training does."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lsmtl.data.splits import assemble, partition
+from lsmtl.lab.changes import by_value, change
+from lsmtl.lab.exercises import expect
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.measuring import baseline, scores, tested, thin
+from lsmtl.networks import DenseNet
+from lsmtl.regularizers import MaskedLowRank
+from lsmtl.training import Recipe, fit
+
+FRACTIONS = (0.8, 0.1, 0.1)
+SCORED = 100  # tasks, the same whatever the number that is trained
+HEADS = ("xavier", "zero")
+NETWORK = {  # of every network, unless changed
+    "dropout": 0.1,
+    "batch_norm": True,
+    "loss": "absolute",
+    "reduction": "mean",
+    "samples": None,
+    "tasks": None,
+}
+G = {"strength": 0.1, "masked": 0.1, "per_sample": False, "detach": False}
+OF_NETWORK = {
+    "dropout": (0.0, 0.05, 0.25, 0.5),
+    "batch_norm": (False,),
+    "loss": ("squared",),
+}
+OF_G = {
+    "strength": (0.01, 0.03, 0.3, 1.0, 3.0, 10.0),
+    "masked": (0.01, 0.03, 0.3, 0.5, 0.7, 0.9),
+    "per_sample": (True,),
+    "detach": (True,),
+}
+SUMS = (0.1, 1.0, 10.0)  # λ of Eq. 5 as it is printed: sums
+
+
+def _runs(sizes, landmarks):
+    network = NETWORK | {k: sizes[k] for k in ("targets", "hidden", "epochs")}
+    g = G | {"rank": sizes["rank"]}
+    data = {k: tuple(sizes[k]) for k in ("samples", "tasks")}
+    of_g = OF_G | {"rank": tuple(sizes["ranks"])}
+    listed = [("ridge", {"targets": sizes["targets"], "samples": None, "tasks": None})]
+    listed += [
+        ("ridge", listed[0][1] | {name: value})
+        for name, values in data.items()
+        for value in values
+    ]
+    for head in HEADS:
+        base = network | {"head": head}
+        both = [base] + [
+            base | {name: value}
+            for name, values in (OF_NETWORK | data).items()
+            for value in values
+        ]
+        listed += [("DenseNet", c) for c in both]
+        listed += [("Deep-LSMTL", c | g) for c in both]
+        listed += [
+            ("Deep-LSMTL", base | g | {name: value})
+            for name, values in of_g.items()
+            for value in values
+        ]
+        listed += [
+            ("Deep-LSMTL", base | g | {"reduction": "sum", "strength": strength})
+            for strength in SUMS
+        ]
+    for seed in range(sizes["seeds"]):
+        yield from (Run(method, c, seed) for method, c in listed)
+
+
+def _splits(adata, c, seed):
+    """Splits with fewer training profiles, where the configuration says so.
+
+    What is left out is left out of the means and deviations, too.
+    """
+    adata = thin(adata, c["targets"])
+    labels = adata.obs[c["group"]].astype(str).to_numpy()
+    part = partition(adata.n_obs, seed, FRACTIONS, labels, c["group"])
+    if c["samples"] is not None:
+        rows = np.random.default_rng(seed).permutation(np.flatnonzero(part == 0))
+        part[rows[c["samples"] :]] = 3
+    return assemble(adata, part)
+
+
+def _measure(adata, run, device):
+    c = run.configuration
+    splits = _splits(adata, c, run.seed)
+    order = np.random.default_rng(0).permutation(len(splits.targets))
+    chosen = torch.from_numpy(order[: c["tasks"]])
+    train, validation, test = (
+        type(part)(part.x, part.y[:, chosen], part.samples)
+        for part in (splits.train, splits.validation, splits.test)
+    )
+    T = len(chosen)
+    if run.method == "ridge":
+        prediction = baseline("ridge", train, validation, test)
+        found = scores(prediction, test.y)
+    else:
+        torch.manual_seed(run.seed)
+        D, hidden = train.x.shape[1], tuple(c["hidden"])
+        shape = {"head": c["head"], "batch_norm": c["batch_norm"]}
+        network = DenseNet(D, T, hidden, c["dropout"], **shape).to(device)
+        penalty = None
+        if "strength" in c:
+            given = {k: c[k] for k in ("strength", "masked", "per_sample", "detach")}
+            given["reduction"] = "mean" if c["reduction"] == "mean" else "sum"
+            penalty = MaskedLowRank(T, min(c["rank"], T), **given)
+        recipe = Recipe(c["epochs"], loss=c["loss"], reduction=c["reduction"])
+        trained = fit(network, train, validation, penalty, recipe, run.seed)
+        prediction, found = tested(trained, test)
+    few = prediction[:, :SCORED].to(test.y) - test.y[:, :SCORED]
+    return found | {"mae_few": few.abs().mean().item()}
+
+
+def start(runs, head):
+    """Where every run of these starts (the rank depends on the preset)."""
+    rank = runs["rank"].dropna().mode()[0]
+    return NETWORK | G | {"rank": rank, "head": head}
+
+
+def changed(runs, factor, method, head, metric="mae"):
+    """How much a metric changes with a setting, paired by seed.
+
+    Args:
+        runs: what `chapter.results` or `chapter.evidence` gives.
+        factor: a setting of `NETWORK` or `G`, or `"rank"`; `"reduction"` has λ of the
+            sums for its values.
+        method: `"Deep-LSMTL"`, `"DenseNet"` or `"ridge"`. Where the factor is one of G,
+            DenseNet stands still: its distance from Deep-LSMTL's start.
+        head: of the network.
+        metric: an MAE, whose change is in percent of the start's, or `"cc"`.
+
+    Returns:
+        DataFrame, a row a seed, a column a value.
+    """
+    at = start(runs, head)
+    by = "strength" if factor == "reduction" else factor
+    other = at | ({"reduction": "sum"} if factor == "reduction" else {})
+    still = method == "DenseNet" and factor in {*G, "rank", "reduction"}
+    varied = "Deep-LSMTL" if still else method
+    first = by_value(runs, varied, at, metric=metric)
+    values = by_value(runs, varied, other, by, metric)
+    if still:
+        plain = by_value(runs, method, at, metric=metric)
+        values = pd.DataFrame({value: plain for value in values})
+    return values.sub(first, axis=0) if metric == "cc" else change(values, first)
+
+
+LAPTOP = {
+    "targets": None,
+    "hidden": [100, 100, 100],
+    "epochs": 40,
+    "rank": 100,
+    "ranks": [1, 5, 20, 50, 200, 500],
+    "samples": [30, 60, 120],
+    "tasks": [100, 300, 1000, 3000],
+    "seeds": 3,
+}
+EXPERIMENT = Experiment(
+    name="ablations",
+    recipe_version=1,
+    datasets={"breast": "group", "ecoli": "group", "arrays": "group"},
+    sizes={
+        "ci": LAPTOP
+        | {"targets": 120, "hidden": [20, 20], "epochs": 15, "rank": 20, "seeds": 1}
+        | {"ranks": [2, 60], "samples": [60], "tasks": [100]},
+        "laptop": LAPTOP,
+    },
+    runs=_runs,
+    measure=_measure,
+)
+
+
+def _mean_strength(ask):
+    for strength, hidden, targets, batch in ((1, 5, 50, 100), (10, 1, 9520, 20)):
+        s, h, T, B = strength, hidden, targets, batch
+        expect(
+            ask(s, h, T, B),
+            s * h / T,
+            [
+                (s, "The two sums have different numbers of terms: B T and B hidden."),
+                (s * T / h, "That is upside down: a sum over few entries is small."),
+                (s / T, "That is right for one hidden task only; here are more."),
+                (s * B * h, "You have undone the penalty's sum; the loss has one too."),
+                (s * h / (T * B), "Both sums run over the batch, so B cancels."),
+            ],
+            "Divide the loss by its number of terms and see what is left of the rest.",
+        )
+
+
+def _paired(ask):
+    rng = np.random.default_rng(0)
+    first = 0.6 + 0.1 * rng.normal(size=5)
+    other = first + 0.01 + 0.004 * rng.normal(size=5)
+    scale = 100 / first.mean()
+    d = scale * (other - first)
+    apart = scale * np.hypot(other.std(ddof=1), first.std(ddof=1))
+    expect(
+        ask(other.copy(), first.copy()),
+        (d.mean(), d.std(ddof=1)),
+        [
+            ((d.mean(), apart), "That spread is of two sets apart: seeds are paired."),
+            (
+                (d.mean(), d.std()),
+                "The spread of a sample of S differences divides by S - 1.",
+            ),
+            ((-d.mean(), d.std(ddof=1)), "A higher MAE should be a positive change."),
+            (
+                (d.mean() / 100, d.std(ddof=1) / 100),
+                "That is a fraction; percent is asked for.",
+            ),
+            (
+                (d.mean() / scale * 100, d.std(ddof=1) / scale * 100),
+                "Percent of what? Divide by the mean MAE at the start.",
+            ),
+        ],
+        "Take the difference of each seed first, then their mean and spread.",
+    )
+
+
+def _spread(ask):
+    z = np.random.default_rng(0).normal(0.5, 1, size=(6, 40))
+    w = z.shape[1]
+    for T in (10, 1000):
+        squares = (z**2).sum(1).mean()
+        expect(
+            ask(z.copy(), T),
+            np.sqrt(2 * squares / (w + T)),
+            [
+                (
+                    np.sqrt(6 * squares / (w + T)),
+                    "6 / (w + T) is the square of the bound; uniform numbers within "
+                    "a bound have a third of its square as variance.",
+                ),
+                (
+                    2 * squares / (w + T),
+                    "That is the variance; its root is asked for.",
+                ),
+                (
+                    np.sqrt(2 * (z**2).mean() / (w + T)),
+                    "A prediction adds up w features; you count one.",
+                ),
+                (np.sqrt(2 * squares / w), "The bound has T in it, too."),
+                (
+                    np.sqrt(2 * (z**2).sum() / (w + T)),
+                    "Take the mean over profiles, not their sum.",
+                ),
+            ],
+            f"Wrong for T = {T}: what is the variance of one weight, and how many "
+            "independent ones make a prediction?",
+        )
+
+
+CHECKERS = (_mean_strength, _paired, _spread)  # in the order of the exercises
