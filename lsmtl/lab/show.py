@@ -36,6 +36,7 @@ COLOURS = {
     "Deep-AMTL": "#c4558c",
     "Deep-AMTFL": "#9b6ad0",
     "Deep-LSMTL": "#d9534f",
+    "our recipe": "#c736a5",
     "landmarks": "#a45bc4",
     "random genes": "#8a8a1e",
 }

@@ -13,6 +13,7 @@ from lsmtl.lab.chapters import (
     learned_relations,
     linear_models,
     masked_low_rank,
+    our_recipe,
     raw_to_tensors,
     relevance,
     rival_regularizers,
@@ -45,6 +46,7 @@ _MODULES = (  # as the book has them
     relevance,
     ablations,
     gain,
+    our_recipe,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
