@@ -229,14 +229,14 @@ def printed(lines, column, reference):
 
 def percent(value, digits=1):
     """An effect as text."""
-    return "" if value != value else f"{value:+.{digits}f} %".replace("-", "−")
+    return "" if value != value else f"{value:+z.{digits}f} %".replace("-", "−")
 
 
 def within(low, high, digits=1):
     """An interval as text."""
     if low != low:
         return ""
-    return f"{low:+.{digits}f} to {high:+.{digits}f}".replace("-", "−")
+    return f"{low:+z.{digits}f} to {high:+z.{digits}f}".replace("-", "−")
 
 
 def p_text(p):

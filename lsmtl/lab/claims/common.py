@@ -49,7 +49,7 @@ def better(own, other, score="mae"):
 
 def signed(value, digits=2):
     """A number with its sign, as text."""
-    return f"{value:+.{digits}f}".replace("-", "−")
+    return f"{value:+z.{digits}f}".replace("-", "−")
 
 
 def row(item, label, units=None, layers=None):
