@@ -42,6 +42,13 @@ def read_gct(path, rows=None, minimum=None):
             occur twice; it says which.
         FileNotFoundError: there is no such file.
         IsADirectoryError: it is a folder.
+
+    >>> from tempfile import NamedTemporaryFile
+    >>> lines = ["#1.2", "1\\t2", "Name\\tDescription\\ta\\tb", "G1\\tTP53\\t0.5\\t3", ""]
+    >>> with NamedTemporaryFile("w", suffix=".gct") as file:
+    ...     print("\\n".join(lines), end="", file=file, flush=True)
+    ...     read_gct(file.name).to_df()["G1"].to_dict()
+    {'a': 0.5, 'b': 3.0}
     """
     return _whole(path, _gct_head, rows, minimum)
 
