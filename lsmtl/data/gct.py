@@ -18,7 +18,7 @@ GEUVADIS = ["TargetID", "Gene_Symbol", "Chr", "Coord"]
 
 
 def read_gct(path, rows=None, minimum=None):
-    """An expression matrix in GCT format, version 1.2 or 1.3, as AnnData.
+    r"""An expression matrix in GCT format, version 1.2 or 1.3, as AnnData.
 
     Args:
         path: a `.gct` or `.gct.gz` file: `#1.2`, a line with the numbers of genes and
@@ -44,9 +44,10 @@ def read_gct(path, rows=None, minimum=None):
         IsADirectoryError: it is a folder.
 
     >>> from tempfile import NamedTemporaryFile
-    >>> lines = ["#1.2", "1\\t2", "Name\\tDescription\\ta\\tb", "G1\\tTP53\\t0.5\\t3", ""]
+    >>> lines = "#1.2", "1 2", "Name Description a b", "G1 TP53 0.5 3"
     >>> with NamedTemporaryFile("w", suffix=".gct") as file:
-    ...     print("\\n".join(lines), end="", file=file, flush=True)
+    ...     for line in lines:
+    ...         print(*line.split(), sep="\t", file=file, flush=True)
     ...     read_gct(file.name).to_df()["G1"].to_dict()
     {'a': 0.5, 'b': 3.0}
     """
