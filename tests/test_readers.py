@@ -226,7 +226,7 @@ def test_damaged_text_reads_as_what_it_says_or_not_at_all(name, damage):
     if adata is not None:
         n, d = adata.shape
         found = damaged.decode().replace("\r\n", "\n").split("\n")[:-1]
-        rows = [line.split("\t") for line in found[-d:]]
+        rows = [line.split("\t") for line in found[len(found) - d :]]
         assert [row[0] for row in rows] == [*adata.var_names] or d == 0
         says = [[np.float32(v) for v in row[len(row) - n :]] for row in rows]
         assert d == 0 or adata.X.T.tolist() == np.array(says).reshape(d, n).tolist()
