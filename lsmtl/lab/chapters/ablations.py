@@ -106,8 +106,7 @@ def _measure(adata, run, device):
         network = DenseNet(D, T, hidden, c["dropout"], **shape).to(device)
         penalty = None
         if "strength" in c:
-            given = {k: c[k] for k in ("strength", "masked", "per_sample", "detach")}
-            given["reduction"] = "mean" if c["reduction"] == "mean" else "sum"
+            given = {k: c[k] for k in (*G, "reduction")}
             penalty = MaskedLowRank(T, min(c["rank"], T), **given)
         recipe = Recipe(c["epochs"], loss=c["loss"], reduction=c["reduction"])
         trained = fit(network, train, validation, penalty, recipe, run.seed)

@@ -8,6 +8,7 @@ import torch
 from lsmtl import metrics
 from lsmtl.data import Profiles
 from lsmtl.lab import shallow
+from lsmtl.lab.changes import change
 from lsmtl.lab.exercises import Wrong, expect, numbers
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import drawn, scores
@@ -175,7 +176,7 @@ def of(runs, method, head=None, way="as printed", scenario="within"):
 
 def effect(mine, column, reference):
     """Difference of two columns in percent of the reference's mean, a value a seed."""
-    return 100 * (mine[column] - mine[reference]) / mine[reference].mean()
+    return change(mine[column], mine[reference])
 
 
 LAPTOP = {

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lsmtl.lab.changes import change
 from lsmtl.lab.chapters import ablations, table_1
 from lsmtl.lab.rows import ACROSS, WITHIN
 from lsmtl.lab.standings import percent, within
@@ -40,7 +41,7 @@ def better(own, other, score="mae"):
     if own.empty or (own - other).isna().any():
         return "not run", ""
     if score.endswith("mae"):
-        d = 100 * (own - other) / other.mean()
+        d = change(own, other)
         return outcome(d, LEAST), percent(d.mean(), 2)
     d = own - other
     return outcome(-d, LEAST_SCORE), signed(d.mean(), 3)

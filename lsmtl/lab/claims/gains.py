@@ -6,6 +6,7 @@ where the opposite is as sure, and else *open*.
 
 import functools
 
+from lsmtl.lab.changes import change
 from lsmtl.lab.chapters import gain as gain_runs
 from lsmtl.lab.claims.common import (
     ALL,
@@ -141,8 +142,7 @@ def _size_table(item):
 def _half(own, plain):
     found, text = better(own, plain)
     half = theirs("geo_mae") / 2
-    scale = 100 / plain["mae"].mean()
-    d = scale * (own.set_index("seed")["mae"] - plain.set_index("seed")["mae"])
+    d = change(*(runs.set_index("seed")["mae"] for runs in (own, plain)))
     if d.mean() <= half:
         return found, text
     return "against" if (d > half).all() else "open", text
@@ -181,8 +181,8 @@ def significant(runs):
     """
     mae = tens(runs)
     d, p = mae[G] - mae[PLAIN], paired_5x2cv(mae[G] - mae[PLAIN]).p
-    change = percent(100 * d.mean() / mae[PLAIN].mean(), 2)
-    yield f"{_p(p)}, mean", _tested(d, p), change
+    text = percent(100 * d.mean() / mae[PLAIN].mean(), 2)
+    yield f"{_p(p)}, mean", _tested(d, p), text
 
 
 @each("significance")
