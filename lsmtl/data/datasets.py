@@ -7,10 +7,17 @@ import numpy as np
 
 from lsmtl._checks import one_of
 from lsmtl.data import companions, on_demand
+from lsmtl.data.gct import read_gct
+from lsmtl.data.gctx import read_gctx
+from lsmtl.data.landmarks import with_landmarks
 from lsmtl.data.preprocess import dense
+from lsmtl.data.tables import DELIMITERS, kind, read_table
 
 SHIPPED = Path(__file__).parent / "shipped"
 ROLES = ("landmark", "target")
+TEXT = (".gct", ".csv", ".tsv")
+SUFFIXES = (".h5ad", ".gctx", *TEXT)
+ENDINGS = ".h5ad, .gctx, .gct, .csv or .tsv (text also .gz)"
 
 
 def names():
@@ -23,16 +30,19 @@ def names():
     return sorted([*shipped, *on_demand.MAKERS, *companions.READERS])
 
 
-def load(name, landmarks=None):
+def load(name, landmarks=None, genes="columns"):
     """A dataset; expression profiles as AnnData, samples × genes.
 
     Shipped sets come with the code. The files of the others are downloaded once, into
     the folder that `$LSMTL_DATA` names or else the user's cache.
 
     Args:
-        name: one of `names()`, or the path of an `.h5ad` file.
-        landmarks: names of the genes to use as landmarks; all others become targets.
-            Needed for a file without `var["role"]`.
+        name: one of `names()`, or the path of a file that `read_matrix` reads:
+            `.h5ad`, `.gctx`, `.gct`, `.csv` or `.tsv`.
+        landmarks: names of the genes to use as landmarks, `"l1000"` for those of the
+            L1000, or the path of a text file with a name a line; all other genes
+            become targets. Needed for a file without `var["role"]`.
+        genes: of a CSV or TSV file, whether they are its `"columns"` or its `"rows"`.
 
     Returns:
         AnnData with `X` (samples, genes) float32 on a log2-like scale, `var["role"]`
@@ -53,11 +63,9 @@ def load(name, landmarks=None):
     >>> adata.shape, (adata.var["role"] == "landmark").sum().item()
     ((397, 7106), 734)
     """
-    import anndata  # here, because a bare GPU machine has none and needs no files
-
     path = Path(str(name))
-    if path.suffix != ".h5ad":
-        one_of("dataset", str(name), [*names(), "the path of an .h5ad file"])
+    if kind(path) not in SUFFIXES:
+        one_of("dataset", str(name), [*names(), f"a path that ends in {ENDINGS}"])
         if name in companions.READERS:
             if landmarks is not None:
                 raise ValueError(f"{name} has no landmarks, got {landmarks!r}")
@@ -70,27 +78,50 @@ def load(name, landmarks=None):
         raise ValueError(
             f"no file {str(path)!r}; datasets by name: {', '.join(names())}"
         )
+    adata = read_matrix(path, genes)
     try:
-        adata = anndata.read_h5ad(path)
-    except OSError as error:
-        raise ValueError(f"{path.name} can't be read as .h5ad: {error}") from None
-    if landmarks is not None:
-        if isinstance(landmarks, str):
-            raise ValueError(f"landmarks must be a list of names, got {landmarks!r}")
-        unknown = [gene for gene in landmarks if gene not in adata.var_names]
-        if unknown:
-            raise ValueError(
-                f"{len(unknown)} of {len(landmarks)} landmarks are not in {path.name}: "
-                f"{', '.join(map(str, unknown[:5]))}"
-            )
-        chosen = adata.var_names.isin(landmarks)
-        adata.var["role"] = np.where(chosen, "landmark", "target")
-    try:
+        if landmarks is not None:
+            adata = with_landmarks(adata, landmarks)
         validate(adata)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
     adata.X = dense(adata)
     return adata
+
+
+def read_matrix(path, genes="columns"):
+    """An expression matrix of any kind as AnnData, samples × genes, without a role.
+
+    Args:
+        path: of an `.h5ad`, `.gctx`, `.gct`, `.csv` or `.tsv` file; text also `.gz`.
+        genes: of a CSV or TSV file, whether they are its `"columns"` or its `"rows"`.
+
+    Raises:
+        ValueError: the suffix is another, or as `read_gct`, `read_gctx` and
+            `read_table`.
+        FileNotFoundError: there is no such file.
+    """
+    import anndata  # here, because a bare GPU machine has none and needs no files
+
+    path = Path(path)
+    suffix = kind(path)
+    if suffix not in SUFFIXES or (path.suffix == ".gz" and suffix not in TEXT):
+        raise ValueError(f"{path.name} must end in {ENDINGS}")
+    if suffix in DELIMITERS:
+        return read_table(path, genes)
+    if genes != "columns":
+        raise ValueError(f"genes={genes!r} is for .csv and .tsv, not for {path.name}")
+    if suffix == ".gct":
+        return read_gct(path)
+    if suffix == ".gctx":
+        return read_gctx(path)
+    try:
+        return anndata.read_h5ad(path)
+    except FileNotFoundError:
+        raise
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"{path.name} can't be read as .h5ad: {reason}") from None
 
 
 def validate(adata):

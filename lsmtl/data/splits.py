@@ -267,7 +267,7 @@ def transfer(train, validation, test, absent="drop"):
     if absent == "zero":
         parts = {n: add_absent(a, kept.index) for n, a in parts.items()}
     scaled = [
-        _scaled(adata, np.full(adata.n_obs, True), f"{name}/")
+        scaled_by(adata, np.full(adata.n_obs, True), f"{name}/")
         for name, adata in parts.items()
     ]
     samples = [adata.obs_names for adata in parts.values()]
@@ -325,13 +325,13 @@ def assemble(adata, part, known=None):
     known = part == 0 if known is None else known
     if _quantile(adata):
         adata = quantile_normalize(adata, reference_quantiles(adata[known]))
-    scaled = _scaled(adata, known)
+    scaled = scaled_by(adata, known)
     rows = [part == k for k in range(3)]
     samples = [adata.obs_names[r] for r in rows]
     return _profiles([scaled[r] for r in rows], samples, adata.var["role"].astype(str))
 
 
-def _scaled(adata, known, prefix=""):
+def scaled_by(adata, known, prefix=""):
     """X standardised within each platform; `prefix` goes before names in errors."""
     within = _within(adata)
     scaled = np.empty(adata.shape, dtype=np.float32)
