@@ -1,12 +1,11 @@
 """Your own matrix: which genes to measure, how many samples, what error to expect."""
 
 import numpy as np
-import pandas as pd
 
 from lsmtl import data, inference
 from lsmtl.data.landmarks import select_landmarks, with_landmarks
 from lsmtl.data.splits import partition
-from lsmtl.lab.exercises import expect, numbers
+from lsmtl.lab.exercises import Wrong, expect, numbers
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import baseline, scores, thin
 
@@ -17,14 +16,13 @@ BINS = 20  # of genes, by expected error
 
 def _runs(sizes, landmarks):
     for seed in range(sizes["seeds"]):
-        for count in sizes["counts"]:
+        for count in sorted({min(count, landmarks) for count in sizes["counts"]}):
             for choice in CHOICES:
-                c = {"count": min(count, landmarks), "scored": sizes["scored"]}
-                yield Run(choice, c, seed)
-        for method in sizes["methods"]:
-            yield Run(f"curve, {method}", {"targets": sizes["targets"]}, seed)
+                yield Run(choice, {"count": count, "scored": sizes["scored"]}, seed)
         for method in sizes["expected"]:
             yield Run(f"expected, {method}", {"targets": sizes["targets"]}, seed)
+    for method in sizes["methods"]:  # once: it has folds
+        yield Run(f"curve, {method}", {"targets": sizes["targets"]}, 0)
 
 
 def _measure(adata, run, device):
@@ -33,10 +31,10 @@ def _measure(adata, run, device):
     if kind == "curve":
         few = thin(adata, c["targets"])
         curve = inference.learning_curve(few, [method], seed=run.seed, group=group)
-        by = curve.groupby("samples")["mae"]
-        return {"samples": [int(n) for n in by.mean().index]} | {
-            "mae": by.mean().iloc[-1],
-            "curve": by.mean().round(6).tolist(),
+        return {
+            "samples": [int(n) for n in curve["samples"]],
+            "fold": [int(k) for k in curve["fold"]],
+            "error": [round(float(v), 6) for v in curve["mae"]],
         }
     if kind == "expected":
         return expected(thin(adata, c["targets"]), method, run.seed, group)
@@ -133,3 +131,155 @@ EXPERIMENT = Experiment(
     runs=_runs,
     measure=_measure,
 )
+
+
+def _next(ask):
+    for seed in (0, 1, 2):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(9, 3)) @ rng.normal(size=(3, 6))
+        x += 0.3 * rng.normal(size=x.shape)
+        C = np.cov(x * [3, 1, 1, 1, 1, 1], rowvar=False)
+        noise = 0.7
+        gain, d = (C**2).sum(0), C.diagonal()
+        j = int((gain / (d + noise)).argmax())
+        right = C - np.outer(C[:, j], C[j]) / (d[j] + noise)
+        got = ask(C.copy(), noise)
+        if got is None:
+            raise Wrong("Your function returns None: is the return missing?")
+        if not isinstance(got, tuple | list) or len(got) != 2:
+            raise Wrong("A place and a covariance are needed.")
+        expect(
+            got[0],
+            j,
+            [
+                (int(gain.argmax()), "Divide by the gene's own variance and noise."),
+                (int((gain / d).argmax()), "The noise is missing in the denominator."),
+                (int(d.argmax()), "That is the gene that varies most by itself."),
+                (
+                    int((np.abs(C).sum(0) / (d + noise)).argmax()),
+                    "The covariances are squared.",
+                ),
+                (
+                    int(((gain - d**2) / (d + noise)).argmax()),
+                    "A gene explains itself, too: the sum is over all genes.",
+                ),
+                (int((gain / (d + noise)).argmin()), "The largest, not the smallest."),
+                (j + 1, "Places count from 0."),
+            ],
+            "Not the gene that explains the most variance.",
+        )
+        expect(
+            got[1],
+            right,
+            [
+                (C, "The place is right; C must be given the new landmark."),
+                (
+                    C - np.outer(C[:, j], C[j]) / d[j],
+                    "The place is right; C is taken off as if nothing were noise.",
+                ),
+                (
+                    C + np.outer(C[:, j], C[j]) / (d[j] + noise),
+                    "The place is right; what is explained is taken off.",
+                ),
+                (
+                    np.delete(np.delete(right, j, 0), j, 1),
+                    "Keep the landmark's own row and column.",
+                ),
+            ],
+            "The place is right, the covariance is not.",
+        )
+
+
+def _error(ask):
+    for seed in (0, 1):
+        rng = np.random.default_rng(seed)
+        x, y = rng.normal(size=(11, 2)), rng.normal(size=(11, 3))
+        groups = np.array(list("aabbccddeef"))
+        x[1::2], y[1::2] = x[:-1:2] + 0.01, y[:-1:2] + 0.01  # twins
+        part_of = {"a": 0, "b": 0, "c": 0, "d": 1, "e": 2, "f": 2}
+        part = np.array([part_of[g] for g in groups])
+
+        def fit(x, y):
+            w = np.linalg.lstsq(x, y, rcond=None)[0]
+            return lambda new: new @ w
+
+        def without(labels, x=x, y=y, fit=fit):
+            found = np.empty_like(y)
+            for k in set(labels):
+                known = labels != k
+                found[~known] = fit(x[known], y[known])(x[~known])
+            return found
+
+        gap = without(part) - y
+        expect(
+            ask(x.copy(), y.copy(), groups.copy(), dict(part_of), fit),
+            np.abs(gap).mean(0),
+            [
+                (
+                    np.abs(fit(x, y)(x) - y).mean(0),
+                    "The model has seen the samples that it predicts.",
+                ),
+                (
+                    np.mean([np.abs(gap[part == k]).mean(0) for k in range(3)], 0),
+                    "Every sample counts once: don't average over parts.",
+                ),
+                (
+                    np.abs(without(groups) - y).mean(0),
+                    "Parts are left out here, not single groups.",
+                ),
+                (
+                    np.abs(without(np.arange(11)) - y).mean(0),
+                    "A sample's twin has trained the model: leave out whole parts.",
+                ),
+                (np.sqrt((gap**2).mean(0)), "That is the root of the squared error."),
+                (np.abs(gap).sum(0), "The mean over samples, not the sum."),
+                (np.abs(gap.mean(0)), "Absolute values first, then the mean."),
+            ],
+            "Not the MAE of samples whose part was left out.",
+        )
+
+
+def _enough(ask):
+    samples = np.array([25, 50, 100, 300])
+    for errors in (
+        np.array([0.70, 0.61, 0.605, 0.60]),
+        np.array([0.80, 0.72, 0.62, 0.61]),
+    ):
+        last, share = errors[-1], 0.02
+        near = samples[np.flatnonzero(errors <= (1 + share) * last)[0]]
+        ratio, doublings = last / errors[-2], np.log2(samples[-1] / samples[-2])
+        fall = 1 - ratio ** (1 / doublings)
+        gain = np.flatnonzero(errors[1:] / errors[:-1] > 1 - share)
+        step = samples[gain[0]] if len(gain) else samples[-1]
+        expect(
+            numbers(ask(samples.copy(), errors.copy(), share), (2,)),
+            (near, fall),
+            [
+                ((near, 1 - ratio), "A share per doubling: the last step is a larger."),
+                (
+                    (near, (1 - ratio) / doublings),
+                    "Each doubling multiplies the error: take a root.",
+                ),
+                ((near, ratio ** (1 / doublings)), "By how much it fell, not to what."),
+                ((near, -fall), "A fall is positive here."),
+                ((near, 100 * fall), "A share, not percent."),
+                ((step, fall), "Within the share of the last error, not of the next."),
+                (
+                    (samples[np.abs(errors - (1 + share) * last).argmin()], fall),
+                    "At most that share above; yours is only the closest to it.",
+                ),
+                ((samples[-1], fall), "A smaller number is near enough."),
+                (
+                    (np.flatnonzero(samples == near)[0], fall),
+                    "The number of samples, not its place.",
+                ),
+                (
+                    (samples[np.flatnonzero(errors <= last + share)[0]], fall),
+                    "A share of the last error, not a distance.",
+                ),
+            ],
+            "Not the smallest number near enough, and the fall per doubling.",
+        )
+
+
+CHECKERS = (_next, _error, _enough)  # in the order of the exercises
