@@ -136,9 +136,9 @@ EXPERIMENT = Experiment(
 def _next(ask):
     for seed in (0, 1, 2):
         rng = np.random.default_rng(seed)
-        x = rng.normal(size=(9, 3)) @ rng.normal(size=(3, 6))
-        x += 0.3 * rng.normal(size=x.shape)
-        C = np.cov(x * [3, 1, 1, 1, 1, 1], rowvar=False)
+        x = 0.9 * rng.normal(size=(99, 1)) + 0.4 * rng.normal(size=(99, 6))
+        x[:, 0] = 1.6 * rng.normal(size=99)  # varies most, and alone
+        C = np.cov(x, rowvar=False)
         noise = 0.7
         gain, d = (C**2).sum(0), C.diagonal()
         j = int((gain / (d + noise)).argmax())
