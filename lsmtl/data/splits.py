@@ -81,7 +81,7 @@ def split(adata, seed=0, group=None, fractions=(0.8, 0.1, 0.1)):
     (torch.Size([317, 734]), torch.Size([40, 6372]))
     """
     _check(adata)
-    labels = None if group is None else _column(adata, group)
+    labels = None if group is None else column(adata, group)
     part = partition(adata.n_obs, seed, fractions, labels, f"obs[{group!r}]")
     return assemble(adata, part)
 
@@ -150,7 +150,7 @@ def two_halves(adata, seed=0, group=None, validation=0.1):
     natural("seed", seed)
     _share(validation)
     single = group is None
-    labels = np.arange(adata.n_obs) if single else _column(adata, group)
+    labels = np.arange(adata.n_obs) if single else column(adata, group)
     units = np.unique(labels)
     if len(units) < 4:
         raise ValueError(
@@ -187,13 +187,13 @@ def leave_one_out(adata, group, seed=0, validation=0.1, keep=None):
     _check(adata)
     natural("seed", seed)
     _share(validation)
-    labels = _column(adata, group)
+    labels = column(adata, group)
     units = np.unique(labels)
     if len(units) < 2:
         raise ValueError(
             f"obs[{group!r}] has {len(units)} group(s); leaving one out needs 2"
         )
-    kept = np.arange(adata.n_obs) if keep is None else _column(adata, keep)
+    kept = np.arange(adata.n_obs) if keep is None else column(adata, keep)
     return _each_left_out(adata, labels, units, seed, validation, kept)
 
 
@@ -287,7 +287,7 @@ def _check(adata):
         )
 
 
-def _column(adata, name):
+def column(adata, name):
     """Labels of an obs column as strings, complete."""
     if name not in adata.obs:
         columns = ", ".join(map(str, adata.obs)) or "none"
@@ -304,7 +304,7 @@ def _column(adata, name):
 def _within(adata):
     """The platform of every sample; one for all unless `uns["within"]` names some."""
     name = adata.uns.get("within")
-    return np.full(adata.n_obs, "all") if name is None else _column(adata, name)
+    return np.full(adata.n_obs, "all") if name is None else column(adata, name)
 
 
 def _quantile(adata):
