@@ -25,8 +25,7 @@ def _learn(given):
     from lsmtl.inference import learn
     from lsmtl.inference.model import written
 
-    with written(given.out, given.force):  # now, not after an hour
-        pass
+    written(given.out, given.force).check()  # now, not after an hour
     wanted = given.landmarks
     if wanted is None or not wanted.isdecimal():
         adata = load(given.matrix, wanted, given.genes)
