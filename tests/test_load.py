@@ -47,7 +47,7 @@ def test_names_are_sorted_and_name_all_sets():
     assert set(names()) == {*SHIPPED, *on_demand, "exam", "school"}
 
 
-@pytest.mark.parametrize("name", ["brest", "", "breast.csv"])
+@pytest.mark.parametrize("name", ["brest", "", "breast.xls"])
 def test_an_unknown_name_is_refused_with_those_allowed(name):
     with pytest.raises(ValueError, match=f"{', '.join(names())}.* got {name!r}"):
         load(name)
@@ -89,7 +89,7 @@ def test_landmarks_of_a_shipped_set_can_be_chosen():
 
 def test_unknown_landmarks_are_named(path):
     stored(toy(), path)
-    with pytest.raises(ValueError, match=r"2 of 3 landmarks .*own\.h5ad: TP53, b"):
+    with pytest.raises(ValueError, match=r"own\.h5ad: 2 of 3 landmarks .*: TP53, b"):
         load(path, landmarks=["A", "TP53", "b"])
 
 

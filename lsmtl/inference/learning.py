@@ -360,10 +360,10 @@ def _asked(model, source, values, asked):
     x, y = source.values[asked][:, source.landmark], values[asked][:, ~source.landmark]
     at = pd.Index(model.platforms).get_indexer(source.platform[asked])
     mean, scale = (model.scaling[f"y_{k}"][at] for k in ("mean", "deviation"))
-    said = (model.block(x, at, anyway=True) - mean) / scale
+    said = model.deviations(x, at, anyway=True)
     for name in np.unique(source.platform[asked][at < 0]):
         rows = source.platform[asked] == name
-        said[rows] = model.block(x[rows], at[rows], statistics([x[rows]]))
+        said[rows] = model.deviations(x[rows], at[rows], statistics([x[rows]]))
         mean[rows], deviation = statistics([y[rows]])
         scale[rows] = np.where(np.isinf(deviation), 1.0, deviation)
     return said, (y - mean) / scale, scale

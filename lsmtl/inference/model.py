@@ -21,7 +21,7 @@ from lsmtl.data.matrices import measured
 from lsmtl.data.preprocess import quantile_normalize
 from lsmtl.inference import methods
 
-ROWS = 1024  # profiles that are predicted at a time
+ROWS = 256  # profiles that are predicted at a time
 MANY = 100  # values from which a scale can be told
 SCALING = ("x_mean", "x_deviation", "y_mean", "y_deviation")
 EXPECTED = ("mae", "mae_sd", "r")
@@ -85,7 +85,7 @@ class Model:
 
         columns = self.columns(adata.var_names, absent)
         x = taken(dense(adata[:, columns[columns >= 0]]), columns, adata)
-        labels = adata.obs[self.within] if self.within in adata.obs else None
+        labels = adata.obs.get(self.within)
         at = self.platform_of(platform, labels, len(x))
         own = statistics([x]) if platform == "own" else None
         found = np.empty((len(x), len(self.targets)), np.float32)
@@ -158,12 +158,16 @@ class Model:
             own: (mean, deviation), each (D,), that replace the platforms'.
             anyway: as `predict`.
         """
-        z, y = self.standardized(x, at, own, anyway), self._predictor
-        found = y(torch.from_numpy(z)).numpy()
+        found = self.deviations(x, at, own, anyway)
         if own is not None:
             return found
         found = found * self.scaling["y_deviation"][at] + self.scaling["y_mean"][at]
         return found.astype(np.float32)
+
+    def deviations(self, x, at, own=None, anyway=False):
+        """As `block`, in deviations from the targets' means."""
+        z = self.standardized(x, at, own, anyway)
+        return self._predictor(torch.from_numpy(z)).numpy()
 
     def standardized(self, x, at, own=None, anyway=False):
         """Landmark values in deviations from their means, (B, D) float32."""
@@ -411,15 +415,21 @@ class written:
         self.part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
         self.force = force
 
-    def __enter__(self):
+    def check(self):
+        """A ValueError if the file can't be written; leaves nothing behind."""
         if self.path.is_dir():
             raise ValueError(f"{self.path} is a folder")
         if self.path.exists() and not self.force:
             raise ValueError(f"{self.path} is there already; force replaces it")
         try:
             self.part.touch()
+            self.part.unlink()
         except OSError as error:
-            raise ValueError(f"{self.path} can't be written: {error}") from None
+            reason = error.strerror or error
+            raise ValueError(f"{self.path} can't be written: {reason}") from None
+
+    def __enter__(self):
+        self.check()
         return self.part
 
     def __exit__(self, kind, error, _):
@@ -429,7 +439,8 @@ class written:
                     os.fsync(file.fileno())
                 os.replace(self.part, self.path)
         except OSError as trouble:
-            raise ValueError(f"{self.path} can't be written: {trouble}") from None
+            reason = trouble.strerror or trouble
+            raise ValueError(f"{self.path} can't be written: {reason}") from None
         finally:
             self.part.unlink(missing_ok=True)
         if isinstance(error, OSError) and not error.filename:

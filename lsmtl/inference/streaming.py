@@ -168,7 +168,7 @@ class _Blocks:
         """Yield names, values of the landmarks that are there, and platforms."""
         size = _rows(len(self.genes))
         for part in self.reader(size):
-            labels = part.obs[within] if within in part.obs else None
+            labels = part.obs.get(within)
             yield part.obs_names, part.X[:, columns[columns >= 0]], labels
 
 
@@ -209,9 +209,7 @@ class _Turned:
                 for j in range(len(present)):
                     file.seek(4 * (n * j + start))
                     x[:, j] = np.frombuffer(file.read(4 * len(x)), np.float32)
-                labels = (
-                    self.labels[within].iloc[rows] if within in self.labels else None
-                )
+                labels = self.labels.iloc[rows].get(within)
                 yield self.names[rows], x, labels
 
 
