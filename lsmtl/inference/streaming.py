@@ -8,7 +8,7 @@ result, and one line of it at a time is in memory.
 
 import os
 import shutil
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -88,13 +88,57 @@ def infer(
     return out
 
 
+class _Disk:
+    """A file for HDF5 that keeps what a full disk refuses, and the error.
+
+    HDF5 can't close a file that it can't write to, and then crashes at the end.
+    """
+
+    def __init__(self, path):
+        self.file, self.error, self.kept = open(path, "wb+", buffering=0), None, []  # noqa: SIM115
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def write(self, data):
+        """All of it goes to the disk, or after an error into memory."""
+        place, data, done = self.file.tell(), bytes(data), 0
+        try:
+            while done < len(data) and not self.error:
+                done += self.file.write(data[done:])
+        except OSError as error:
+            self.error = error
+        if self.error:
+            self.kept.append((place, data))
+        return len(data)
+
+    def readinto(self, buffer):
+        """What the disk has, covered by what it refused."""
+        view, place = memoryview(buffer).cast("B"), self.file.tell()
+        view[:] = self.file.read(len(view)).ljust(len(view), b"\0")
+        for start, data in self.kept:
+            low, high = max(start, place), min(start + len(data), place + len(view))
+            if low < high:
+                view[low - place : high - place] = data[low - start : high - start]
+        return len(view)
+
+    def truncate(self, size=None):
+        """A refused length is an error like any other."""
+        try:
+            return self.file.truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size
+
+
 class _Result:
     """An `.h5ad` that grows by blocks, in AnnData's format."""
 
     def __init__(self, path, model, width, landmarks):
         import h5py
 
-        self.file = h5py.File(path, "w")
+        self.disk = _Disk(path)
+        self.file = h5py.File(self.disk, "w")
         self.model, self.landmarks, self.count = model, landmarks, 0
         rows = max(2**20 // (4 * width), 1)  # a chunk of a megabyte
         self.x = self.file.create_dataset(
@@ -108,10 +152,14 @@ class _Result:
     def __enter__(self):
         return self
 
-    def __exit__(self, kind, error, _):
-        with suppress(OSError, RuntimeError) if error else closing(self.file):
-            if error:
-                self.file.close()
+    def __exit__(self, *_):
+        self.file.close()
+        self.disk.file.close()
+        self._check()
+
+    def _check(self):
+        if self.disk.error:
+            raise ValueError(f"the result can't be written: {self.disk.error.strerror}")
 
     def add(self, names, values):
         """Append rows; their names are None where `obs` will be copied."""
@@ -122,6 +170,7 @@ class _Result:
             self.names.resize(end, axis=0)
             self.names[self.count : end] = names
         self.count = end
+        self._check()
 
     def end(self, source, about):
         """Write what is not X: obs, var, uns and AnnData's empty parts."""
