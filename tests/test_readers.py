@@ -23,22 +23,24 @@ EXAMPLES = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 TEXT = st.text("aB1_-. ,;\"'#µ", min_size=1, max_size=6)
+LABEL = TEXT.filter(lambda text: text == text.rstrip())  # GCTX fills up with blanks
+NAME = TEXT.filter(lambda name: name == name.strip())
 FLOAT = st.floats(-1e6, 1e6, width=32)
 
 
 @st.composite
 def tables(draw):
     """Values (samples, genes), names, and a metadata column of either."""
-    samples = draw(st.lists(TEXT, min_size=1, max_size=4, unique=True))
-    genes = draw(st.lists(TEXT, min_size=1, max_size=5, unique=True))
+    samples = draw(st.lists(NAME, min_size=1, max_size=4, unique=True))
+    genes = draw(st.lists(NAME, min_size=1, max_size=5, unique=True))
     n, d = len(samples), len(genes)
     x = draw(st.lists(FLOAT, min_size=n * d, max_size=n * d))
     return {
         "x": np.array(x, np.float32).reshape(n, d),
         "samples": samples,
         "genes": genes,
-        "obs": draw(st.lists(TEXT, min_size=n, max_size=n)),
-        "var": draw(st.lists(TEXT, min_size=d, max_size=d)),
+        "obs": draw(st.lists(LABEL, min_size=n, max_size=n)),
+        "var": draw(st.lists(LABEL, min_size=d, max_size=d)),
     }
 
 
@@ -227,9 +229,9 @@ def test_damaged_text_reads_as_what_it_says_or_not_at_all(name, damage):
         n, d = adata.shape
         found = damaged.decode().replace("\r\n", "\n").split("\n")[:-1]
         rows = [line.split("\t") for line in found[len(found) - d :]]
-        assert [row[0] for row in rows] == [*adata.var_names] or d == 0
+        assert [row[0] for row in rows] == [*adata.var_names]
         says = [[np.float32(v) for v in row[len(row) - n :]] for row in rows]
-        assert d == 0 or adata.X.T.tolist() == np.array(says).reshape(d, n).tolist()
+        assert adata.X.T.tolist() == np.array(says).tolist()
         assert np.isfinite(adata.X).all()
 
 
@@ -270,7 +272,7 @@ def changed(found, number, line):
         (joined(changed(GCT3, 3, "id\tsymbol\ts1\t")), "sample 2 has an empty name"),
         (joined(changed(GCT3, 3, "id\tsymbol\ts1\ts1")), "sample 's1' occurs twice"),
         (joined(changed(GCT3, 4, "tissue\tna\tlung")), "line 4: expected.*3 columns"),
-        (joined(changed(GCT3, 5, "\tTP53\t1\t2")), "line 5: the gene has no name"),
+        (joined(changed(GCT3, 5, "\tTP53\t1\t2")), "line 5: gene 1 has an empty name"),
         (joined(changed(GCT3, 5, "g1\tTP53\t1\t1_0")), "line 5: '1_0'.*sample 's2'"),
         (joined(changed(GCT3, 5, "g1\tTP53\tinf\t2")), "line 5: 'inf'.*sample 's1'"),
         (joined(changed(GCT3, 5, "g1\tTP53\t1\t1e39")), "line 5: '1e39'"),
@@ -356,7 +358,7 @@ HUGE = {"shape": (10**6, 10**6), "dtype": "f4"}
         (put(X, **HUGE), "has fewer values"),
         (put(X, **HUGE, chunks=(100, 100)), "has fewer values"),
         (put(ROWS, shape=(10**12,), dtype="S20", chunks=(10,)), "has fewer values"),
-        (linked, f"no dataset {X}|damaged"),
+        (linked, f"the way to {X} is a link"),
         (elsewhere, "lies in another file"),
     ],
 )
@@ -376,7 +378,7 @@ def test_a_link_into_another_file_is_not_followed(tmp_path):
         other["x"] = SMALL["x"]
     with h5py.File(path, "r+") as file:
         linked(file)
-    with pytest.raises(ValueError, match="lies in another file"):
+    with pytest.raises(ValueError, match=f"the way to {X} is a link"):
         read_gctx(path)
 
 
@@ -398,7 +400,7 @@ def test_what_is_no_file_of_the_format_is_refused(tmp_path):
         read(read_gctx, joined(gct2(SMALL)), ".gctx")
     with pytest.raises(ValueError, match="signature of HDF5, got b''"):
         read(read_gctx, b"", ".gctx")
-    with pytest.raises(ValueError, match="damaged HDF5 file"):
+    with pytest.raises(ValueError, match="can't be read as HDF5"):
         read(read_gctx, gctx(SMALL)[:-100], ".gctx")
     with pytest.raises(ValueError, match="no whole gzip file"):
         read(read_gct, joined(GCT3), ".gct.gz")

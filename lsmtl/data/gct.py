@@ -95,14 +95,9 @@ def _blocks(path, head, minimum, size):
 def _whole(path, head, rows, minimum):
     path = regular(path)
     parts = [*_parts(path, head, rows, minimum, None)]
-    obs = parts[0][0]
-    var = pd.concat([var for _, var, _ in parts])
-    x = np.empty((len(obs), len(var)), np.float32)  # touched as parts are let go
-    end = len(var)
-    while parts:
-        part = parts.pop()[2]
-        x[:, end - part.shape[1] : end] = part
-        end -= part.shape[1]
+    obs, var = parts[0][0], pd.concat([var for _, var, _ in parts])
+    x = np.empty((len(obs), len(var)), np.float32)
+    np.concatenate([part for _, _, part in parts], axis=1, out=x)
     return assembled(path, x, obs, var)
 
 
