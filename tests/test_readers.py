@@ -338,7 +338,7 @@ HUGE = {"shape": (10**6, 10**6), "dtype": "f4"}
     ("change", "named"),
     [
         (lambda file: file.attrs.__delitem__("version"), "version GCTX1.0, got"),
-        (lambda file: file.attrs.__setitem__("version", "2"), r"got \['2'\]"),
+        (lambda file: file.attrs.__setitem__("version", "2"), "got '2'"),
         (dropped(X), f"no dataset {X}"),
         (dropped("/0/META/COL"), f"no dataset {COLUMNS}"),
         (dropped(ROWS), f"no dataset {ROWS}"),
@@ -351,7 +351,7 @@ HUGE = {"shape": (10**6, 10**6), "dtype": "f4"}
         (put("/0/META/COL/c", data=np.ones(2, complex)), "text or numbers, got compl"),
         (put(X, data=SMALL["x"].T), "has 2 entries, the matrix 3 samples|COL/id has 2"),
         (put(X, data=SMALL["x"][0]), r"2 dimensions, got the shape \(3,\)"),
-        (put(X, data=np.full((2, 3), b"1")), "matrix holds"),
+        (put(X, data=np.full((2, 3), b"1")), "matrix must hold"),
         (put(X, data=[[1, 2, 3], [4, np.nan, 6]]), "'s2', gene 'g2' has nan"),
         (put(X, data=[[1, 2, 3], [4, 5, np.inf]]), "'s2', gene 'g3' has inf"),
         (put(X, data=[[1, 2, 3], [4, 5, 1e39]]), r"'s2', gene 'g3' has 1e\+39"),

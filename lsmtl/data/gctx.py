@@ -1,6 +1,10 @@
 """GCTX, the HDF5 format of the large expression matrices of LINCS and D-GEX."""
 
+import faulthandler
 import math
+import os
+import signal
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -10,6 +14,8 @@ from lsmtl.data.matrices import assembled, measured, named, regular
 
 MATRIX = "/0/DATA/0/matrix"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
+LIMIT = 100  # seconds that opening a file may take, without the values of the matrix
 CHUNK = 2**30  # bytes a chunk, which is read as a whole: more is damage or an attack
 PART = 2**26  # values that are read at once
 
@@ -31,10 +37,10 @@ def read_gctx(path, minimum=None):
     Raises:
         ValueError: the file is no GCTX 1.0, is cut off or damaged, lacks a part, never
             wrote it, keeps it elsewhere (no links are followed inside the file) or
-            packed by a filter that isn't installed, has no samples or genes, another
-            number of names than of rows or columns, a value that is no finite number
-            or too small, or names that are empty, not printable, occur twice or have
-            blanks at an end; it says which. Or it is a pipe or a device.
+            packed by an unknown filter, has no samples or genes, another number of
+            names than of rows or columns, a value that is no finite number or too
+            small, or names that are empty, not printable, occur twice or have blanks
+            at an end; it says which. Or it is a pipe or a device.
         FileNotFoundError: there is no such file, or none where a link leads.
         OSError: it is a folder, a loop of links, or must not be read.
     """
@@ -73,15 +79,10 @@ def _opened(path):
         raise ValueError(
             f"{path.name} must start with the signature of HDF5, got {start!r}"
         )
+    _tried(path)
     try:
         with h5py.File(path, "r") as file:
-            _version(path, file)
-            matrix = _dataset(path, file, MATRIX, 2)
-            if matrix.dtype.kind not in "fiu":
-                raise ValueError(f"{path.name}: {MATRIX} holds {matrix.dtype}")
-            obs = _table(path, file, "COL", "sample", matrix.shape[0])
-            var = _table(path, file, "ROW", "gene", matrix.shape[1])
-            yield matrix, obs, var
+            yield _content(path, file)
     except (
         OSError,
         RuntimeError,
@@ -95,12 +96,61 @@ def _opened(path):
         raise ValueError(f"{path.name} can't be read as HDF5: {error}") from None
 
 
+def _tried(path):
+    """A ValueError if damage makes HDF5 crash or hang: a child process goes ahead.
+
+    Everything but the values of the matrix is read there.
+    """
+    import h5py
+
+    if not hasattr(os, "fork"):
+        return
+    with warnings.catch_warnings():  # of threads, which the child doesn't use
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if not child:
+        try:
+            faulthandler.disable()
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(LIMIT)
+            with h5py.File(path, "r") as file:
+                _content(path, file)
+        finally:  # an error in Python is found again, by the parent
+            os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    if os.WIFSIGNALED(status):
+        alarm = os.WTERMSIG(status) == signal.SIGALRM
+        trouble = f"takes more than {LIMIT} s" if alarm else "crashes"
+        raise ValueError(f"{path.name} is damaged: HDF5 {trouble} at opening it")
+
+
+def _content(path, file):
+    _version(path, file)
+    matrix = _dataset(path, file, MATRIX, 2)
+    if matrix.dtype.kind not in "fiu" or not _standard(matrix):
+        raise ValueError(f"{path.name}: {MATRIX} must hold numbers, got {matrix.dtype}")
+    obs = _table(path, file, "COL", "sample", matrix.shape[0])
+    var = _table(path, file, "ROW", "gene", matrix.shape[1])
+    return matrix, obs, var
+
+
 def _version(path, file):
-    found = np.ravel(file.attrs.get("version", "")).tolist()
-    found = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in found]
-    if [str(v).rstrip() for v in found] != ["GCTX1.0"]:
+    import h5py
+
+    found = None
+    if h5py.h5a.exists(file.id, b"version"):
+        attribute = h5py.h5a.open(file.id, b"version")
+        kind = attribute.get_type()  # h5py crashes at types that are damaged
+        short = kind.get_class() == h5py.h5t.STRING and kind.get_size() <= 100
+        if short and attribute.shape in ((), (1,)):
+            found = np.ravel(file.attrs["version"]).tolist()[0]
+        else:
+            found = attribute.dtype
+    if isinstance(found, bytes):
+        found = found.decode("utf-8", "replace")
+    if str(found).rstrip() != "GCTX1.0":
         raise ValueError(
-            f"{path.name}: expected the attribute version GCTX1.0, got {found[:3]!r}"
+            f"{path.name}: expected the attribute version GCTX1.0, got {found!r}"
         )
 
 
@@ -141,11 +191,18 @@ def _column(path, found):
         if any("\0" in text for text in texts):
             raise ValueError(f"{path.name}: {found.name} has a NUL, expected text")
         return np.array(texts, object)
-    if found.dtype.kind not in "biuf":
+    if found.dtype.kind not in "biuf" or not _standard(found):
         raise ValueError(
             f"{path.name}: {found.name} must be text or numbers, got {found.dtype}"
         )
     return found[()]
+
+
+def _standard(found):
+    """Whether numbers are stored as such a type usually is, not in bits of its own."""
+    import h5py
+
+    return found.id.get_type() == h5py.h5t.py_create(found.dtype)
 
 
 def _dataset(path, file, name, dimensions):
@@ -163,11 +220,11 @@ def _dataset(path, file, name, dimensions):
             f"{found.shape}"
         )
     plist = found.id.get_create_plist()
-    for code, _, _, label in map(plist.get_filter, range(plist.get_nfilters())):
-        if not h5py.h5z.filter_avail(code):
+    for code, *_ in map(plist.get_filter, range(plist.get_nfilters())):
+        if code not in FILTERS:  # others are missing here, or crash at damaged values
             raise ValueError(
-                f"{path.name}: {name} is packed by the HDF5 filter {code} "
-                f"({label.decode('utf-8', 'replace')}), which isn't installed here"
+                f"{path.name}: {name} is packed by the HDF5 filter {code}, expected "
+                f"one of {', '.join(FILTERS.values())}"
             )
     stored = found.id.get_storage_size()
     text = h5py.check_string_dtype(found.dtype)
