@@ -6,6 +6,7 @@
 import gzip
 import io
 import os
+import re
 import signal
 import tempfile
 import time
@@ -416,6 +417,22 @@ def test_what_is_wrong_in_gctx_is_named(change, named, tmp_path):
     with h5py.File(path, "r+") as file:
         change(file)
     with pytest.raises(ValueError, match=f"file.gctx.*({named})"):
+        read_gctx(path)
+
+
+def test_a_chunk_that_lies_outside_the_matrix_is_missed(tmp_path):
+    path = tmp_path / "file.gctx"
+    path.write_bytes(gctx(SMALL))
+    with h5py.File(path, "r+") as file:
+        put(X, data=SMALL["x"], chunks=(1, 3))(file)
+    same(read_gctx(path), SMALL)
+    data = bytearray(path.read_bytes())
+    (start,) = [m.start() for m in re.finditer(b"TREE\x01", data)]
+    row = start + 24 + 6 * 8  # of the second chunk: 1
+    assert data[row] == 1
+    data[row] = 5
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=f"{X} announces .* has fewer values"):
         read_gctx(path)
 
 

@@ -1,6 +1,7 @@
 """GCTX, the HDF5 format of the large expression matrices of LINCS and D-GEX."""
 
 import faulthandler
+import itertools
 import math
 import os
 import signal
@@ -230,9 +231,11 @@ def _dataset(path, file, name, dimensions):
     text = h5py.check_string_dtype(found.dtype)
     size = 16 if text and text.length is None else found.id.get_type().get_size()
     if found.chunks:
-        pairs = zip(found.shape, found.chunks, strict=True)
-        expected = math.prod(-(-length // chunk) for length, chunk in pairs)
-        whole = found.id.get_num_chunks() == expected
+        corners = [*map(range, (0,) * found.ndim, found.shape, found.chunks)]
+        whole = found.id.get_num_chunks() == math.prod(map(len, corners)) and all(
+            found.id.get_chunk_info_by_coord(corner).byte_offset is not None
+            for corner in itertools.product(*corners)
+        )
         if math.prod(found.chunks) * size > CHUNK:
             raise ValueError(
                 f"{path.name}: {name} has chunks of the shape {found.chunks}, more "
