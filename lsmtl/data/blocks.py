@@ -23,9 +23,8 @@ def read_blocks(path, size=1000, minimum=None):
         minimum: the smallest value allowed (0 for counts); None allows all.
 
     Raises:
-        ValueError, FileNotFoundError, IsADirectoryError: as `read_gctx` and
-            `read_gct`; what is wrong with a value is raised when its block is reached,
-            a wrong number of genes at the end.
+        ValueError, OSError: as `read_gctx` and `read_gct`; what is wrong with a value
+            is raised when its block is reached, a wrong number of genes at the end.
     """
     path = Path(path)
     kind = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix

@@ -3,14 +3,15 @@
 import gzip
 import re
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lsmtl.data.matrices import assembled, measured, named
+from lsmtl._checks import whole
+from lsmtl.data.matrices import assembled, measured, named, new_name, regular
 
-LONGEST = 2**28  # bytes a line: more is no expression matrix
+LONGEST = 2**26  # bytes a line: more is no expression matrix
+PART = 2**21  # values that are read before they are put in place
 NUMBERS = re.compile(r"[-+.0-9eE\t]*")  # Python's float also takes nan, 1_0 and ¼
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 WHOLE = re.compile(r"[0-9]{1,15}")
@@ -37,11 +38,12 @@ def read_gct(path, rows=None, minimum=None):
 
     Raises:
         ValueError: the file is no GCT 1.2 or 1.3, is cut off or not UTF-8, has another
-            number of genes or samples than announced, a line of another length, a
-            value that is no finite number or too small, or names that are empty or
-            occur twice; it says which.
-        FileNotFoundError: there is no such file.
-        IsADirectoryError: it is a folder.
+            number of genes or samples than announced or none, a line of another
+            length, a value that is no finite number or too small, or names that are
+            empty, not printable, occur twice or have blanks at an end; it says which.
+            Or it is a pipe or a device.
+        FileNotFoundError: there is no such file, or none where a link leads.
+        OSError: it is a folder, a loop of links, or must not be read.
 
     >>> from tempfile import NamedTemporaryFile
     >>> lines = "#1.2", "1 2", "Name Description a b", "G1 TP53 0.5 3"
@@ -60,8 +62,8 @@ def read_geuvadis(path, rows=None, minimum=None):
     Args:
         path: a `.txt` or `.txt.gz` file, tab-separated: a line of column names, and
             a line a gene: TargetID, Gene_Symbol, Chr, Coord, values.
-        rows: how many genes the file has; None takes what is there, and can't notice
-            lines that are missing at the end.
+        rows: how many genes the file has. None takes what is there, and can't notice
+            whole lines that are missing at the end: the file doesn't say how many.
         minimum: the smallest value allowed (0 for RPKM); None allows all.
 
     Returns:
@@ -69,65 +71,79 @@ def read_geuvadis(path, rows=None, minimum=None):
         text.
 
     Raises:
-        ValueError, FileNotFoundError, IsADirectoryError: as `read_gct`.
+        ValueError, OSError: as `read_gct`.
     """
     return _whole(path, _geuvadis_head, rows, minimum)
 
 
 def gct_blocks(path, size, minimum=None):
     """Yield a GCT file as AnnData of all samples and `size` genes each."""
-    return _blocks(Path(path), _gct_head, None, minimum, size)
+    return _blocks(path, _gct_head, minimum, size)
 
 
 def geuvadis_blocks(path, size, minimum=None):
     """Yield a file of GEUVADIS as AnnData of all samples and `size` genes each."""
-    return _blocks(Path(path), _geuvadis_head, None, minimum, size)
+    return _blocks(path, _geuvadis_head, minimum, size)
+
+
+def _blocks(path, head, minimum, size):
+    path = regular(path)
+    for obs, var, x in _parts(path, head, None, minimum, size):
+        yield assembled(path, np.ascontiguousarray(x), obs.copy(), var)
 
 
 def _whole(path, head, rows, minimum):
-    (adata,) = _blocks(Path(path), head, rows, minimum, float("inf"))
-    return adata
+    path = regular(path)
+    parts = [*_parts(path, head, rows, minimum, None)]
+    obs, var = parts[0][0], pd.concat([var for _, var, _ in parts])
+    x = np.empty((len(obs), len(var)), np.float32)
+    np.concatenate([part for _, _, part in parts], axis=1, out=x)
+    return assembled(path, x, obs, var)
 
 
-def _blocks(path, head, rows, minimum, size):
-    """AnnData of `size` genes each, at least one; the last may have fewer."""
+def _parts(path, head, rows, minimum, size):
+    """Yield the samples' and genes' metadata and x (samples, genes), part by part.
+
+    Each has `size` genes, with None a size that takes little memory; the last may have
+    fewer, and none if the file has none. Genes beyond the expected number are counted,
+    not kept.
+    """
     lines = _lines(path)
     announced, labels, obs = head(path, lines)
-    expected = announced if rows is None else rows
+    expected = announced if rows is None else whole("rows", rows)
     named(path, "sample", obs.index)
     width = 1 + len(labels)
-    seen, done, genes, values = set(), 0, [], []
+    size = size or max(1, PART // max(1, len(obs)))
+    seen, count, genes, values = set(), 0, [], []
 
-    def block():
+    def part():
         x = np.array(values, np.float32).reshape(len(genes), len(obs)).T
+        values.clear()
         names = [gene[0] for gene in genes]
         x = measured(path, x, obs.index, names, minimum)
         var = pd.DataFrame([gene[1:] for gene in genes], names, labels, dtype=str)
-        return assembled(path, np.ascontiguousarray(x), obs.copy(), var)
+        genes.clear()
+        return obs, var, x
 
     for number, line in lines:
+        count += 1
+        if expected is not None and count > expected:
+            continue
+        where = f"{path.name}, line {number}"
+        columns = line.count("\t") + 1
+        if columns != width + len(obs):
+            raise ValueError(f"{where}: {columns} columns, expected {width + len(obs)}")
         fields = line.split("\t")
-        if len(fields) != width + len(obs):
-            raise ValueError(
-                f"{path.name}, line {number}: {len(fields)} columns, expected "
-                f"{width + len(obs)}"
-            )
-        name = fields[0]
-        if not name or name in seen:
-            trouble = f"gene {name!r} occurs twice" if name else "the gene has no name"
-            raise ValueError(f"{path.name}, line {number}: {trouble}")
-        seen.add(name)
+        new_name(where, "gene", count, fields[0], seen)
         if len(genes) == size:
-            yield block()
-            done, genes, values = done + len(genes), [], []
+            yield part()
         genes.append(fields[:width])
-        values.append(_numbers(path, number, fields[width:], obs.index))
-    if expected not in (None, done + len(genes)):
-        count = done + len(genes)
+        values.append(_numbers(where, fields[width:], obs.index))
+    if expected not in (None, count):
         hint = "" if announced is None else f"; its header announces {announced}"
         hint += f"; rows={count} reads it nevertheless" if rows is None else ""
         raise ValueError(f"{path.name} has {count} genes, expected {expected}{hint}")
-    yield block()
+    yield part()
 
 
 def _lines(path):
@@ -147,6 +163,8 @@ def _lines(path):
             if not raw:
                 return
             text = raw.rstrip(b"\r\n")
+            if b"\0" in text:
+                raise ValueError(f"{where} has a NUL byte, expected text")
             end = raw[len(text) :]
             first = first or end
             if b"\r" in text or end not in (b"\n", b"\r\n", b""):
@@ -164,45 +182,48 @@ def _lines(path):
 
 def _gct_head(path, lines):
     """The announced number of genes, their metadata's names, the samples' metadata."""
-    version, size, columns = (next(lines, (0, ""))[1].split("\t") for _ in range(3))
-    if version[0] not in ("#1.2", "#1.3") or any(version[1:]):
+    version, size, columns = (next(lines, (0, ""))[1] for _ in range(3))
+    version = version.rstrip("\t")
+    if version not in ("#1.2", "#1.3"):
         raise ValueError(
-            f"{path.name} must start with #1.2 or #1.3, got {version[0][:40]!r}"
+            f"{path.name} must start with #1.2 or #1.3, got {version[:40]!r}"
         )
-    old = version[0] == "#1.2"
+    old = version == "#1.2"
     count = 2 if old else 4
-    sizes = [int(text) for text in size[:count] if WHOLE.fullmatch(text)]
-    if len(sizes) != count or any(size[count:]):
+    sizes = size.rstrip("\t").split("\t", count)
+    if len(sizes) != count or not all(map(WHOLE.fullmatch, sizes)):
         more = "" if old else ", metadata columns and metadata lines"
         raise ValueError(
             f"{path.name}, line 2: expected the numbers of genes and samples{more}, "
-            f"got {size[:5]!r}"
+            f"got {[text[:40] for text in sizes]!r}"
         )
-    genes, samples, width, height = (*sizes, 1, 0)[:4]
-    if old and [name.lower() for name in columns[:2]] != ["name", "description"]:
+    genes, samples, width, height = (*map(int, sizes), 1, 0)[:4]
+    start = columns.split("\t", 2)[: 2 if old else 1]
+    if old and [name.lower() for name in start] != ["name", "description"]:
         raise ValueError(
             f"{path.name}, line 3 must start with Name and Description, got "
-            f"{columns[:2]!r}"
+            f"{[name[:40] for name in start]!r}"
         )
-    if not old and columns[0].lower() != "id":
-        raise ValueError(f"{path.name}, line 3 must start with id, got {columns[0]!r}")
-    if len(columns) != 1 + width + samples:
+    if not old and start[0].lower() != "id":
+        raise ValueError(f"{path.name}, line 3 must start with id, got {start[0]!r}")
+    found = columns.count("\t") - width
+    if found != samples:
         raise ValueError(
-            f"{path.name} has {len(columns) - 1 - width} samples, its header announces "
-            f"{samples}"
+            f"{path.name} has {max(found, 0)} samples, its header announces {samples}"
         )
+    columns = columns.split("\t")
     labels = ["description"] if old else columns[1 : 1 + width]
     about = {}
     for _ in range(height):
         number, line = next(lines, (None, ""))
-        name, *fields = line.split("\t")
-        if len(fields) != width + samples or not name or name in about:
+        name, fields = line.split("\t", 1)[0], line.count("\t")
+        if fields != width + samples or not name or name in about:
             raise ValueError(
                 f"{path.name}, line {number or 4 + len(about)}: expected a new name, "
-                f"{width} fillers and {samples} metadata, got {len(fields) + 1} columns"
+                f"{width} fillers and {samples} metadata, got {fields + 1} columns"
                 f" that start with {name[:40]!r}"
             )
-        about[name] = fields[width:]
+        about[name] = line.split("\t")[1 + width :]
     named(path, "metadata column", labels)
     return genes, labels, pd.DataFrame(about, columns[1 + width :], dtype=str)
 
@@ -217,7 +238,7 @@ def _geuvadis_head(path, lines):
     return None, GEUVADIS[1:], pd.DataFrame(index=columns[4:])
 
 
-def _numbers(path, number, fields, samples):
+def _numbers(where, fields, samples):
     """Text as float32; a ValueError that names the first that is no number."""
     if NUMBERS.fullmatch("\t".join(fields)):
         try:
@@ -230,7 +251,6 @@ def _numbers(path, number, fields, samples):
     for sample, field in zip(samples, fields, strict=True):
         if not NUMBER.fullmatch(field) or not abs(float(field)) < 3.4028235e38:
             raise ValueError(
-                f"{path.name}, line {number}: {field[:40]!r} is no finite number "
-                f"(sample {sample!r})"
+                f"{where}: {field[:40]!r} is no finite number (sample {sample!r})"
             )
     return values
