@@ -31,6 +31,8 @@ def _learn(given):
     else:
         adata = load(given.matrix, wanted, given.genes)
     print(f"{adata.n_obs} samples, {adata.n_vars} genes")
+    if wanted == "l1000":
+        print(f"{(adata.var['role'] == 'landmark').sum()} of 978 landmarks found")
     if adata.X.max() > 100:
         print(
             f"warning: values up to {adata.X.max():.0f} look like no logarithms; a "

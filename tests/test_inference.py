@@ -519,7 +519,9 @@ def test_where_nothing_is_learned_the_mean_is_recommended():
     rng = np.random.default_rng(0)
     adata.X[:, D:] = rng.normal(size=(N, T))
     curve = learning_curve(adata, METHODS[:3], folds=3)
-    assert recommend(curve).method == "training mean"
+    advice = recommend(curve)
+    assert advice.method == "training mean"
+    assert advice.reasons[-1].startswith("The landmarks tell little")
 
 
 def test_learning_takes_the_recommended_method():

@@ -248,13 +248,17 @@ def recommend(curve):
                 f"{other}: {abs(mean):.1f} % {word}{sure} "
                 f"(95 % interval {low:+.1f} to {high:+.1f} %, {len(last)} folds)."
             )
-            if mean < 0:
+            if mean < 0 and METHODS.index(chosen) < METHODS.index(other):
                 reasons[-1] += f" {chosen} is the simpler one."
+            elif mean < 0:
+                reasons[-1] += f" But it is surely worse than {lowest}."
             if len(sizes) > 1 and other == "DenseNet" and mean > 0:
                 first = table.loc[sizes[0]].mean()
                 gap = 100 * (first[other] / first[chosen] - 1)
                 reasons[-1] += f" With {sizes[0]} samples it was {gap:+.1f} %."
-    if chosen == "training mean" and len(order) > 1:
+    floor = "training mean"
+    little = floor in order and _difference(last[floor], last[chosen])[1] <= 0
+    if little and len(order) > 1:
         reasons.append("The landmarks tell little about the targets of these data.")
     return Recommendation(chosen, tuple(reasons), _enough(table[chosen], sizes))
 
