@@ -20,31 +20,27 @@ def main(arguments=None):
 
 
 def _learn(given):
-    from lsmtl.data.datasets import load, read_matrix, validate
-    from lsmtl.data.landmarks import select_landmarks, with_landmarks
+    from lsmtl.data.datasets import load, read_matrix
     from lsmtl.inference import learn
     from lsmtl.inference.model import written
 
     written(given.out, given.force).check()  # now, not after an hour
-    wanted = given.landmarks
-    if wanted is None or not wanted.isdecimal():
-        adata = load(given.matrix, wanted, given.genes)
+    wanted, select = given.landmarks, None
+    if wanted is not None and wanted.isdecimal():
+        select, adata = int(wanted), read_matrix(given.matrix, given.genes)
     else:
-        adata = read_matrix(given.matrix, given.genes)
-        adata = with_landmarks(adata, select_landmarks(adata, int(wanted)))
-        validate(adata)
-    landmarks = int((adata.var["role"] == "landmark").sum())
-    print(
-        f"{adata.n_obs} samples, {landmarks} landmarks, "
-        f"{adata.n_vars - landmarks} targets"
-    )
+        adata = load(given.matrix, wanted, given.genes)
+    print(f"{adata.n_obs} samples, {adata.n_vars} genes")
+    if wanted == "l1000":
+        print(f"{(adata.var['role'] == 'landmark').sum()} of 978 landmarks found")
     if adata.X.max() > 100:
         print(
             f"warning: values up to {adata.X.max():.0f} look like no logarithms; a "
             "model of log2(x + 1) would be better",
             file=sys.stderr,
         )
-    model = learn(adata, given.method, given.seed, given.group, given.folds)
+    settings = given.method, given.seed, given.group, given.folds
+    model = learn(adata, *settings, select=select)
     model.save(given.out, force=True)
     _tell(model)
 

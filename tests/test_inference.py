@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lsmtl.__main__ import main
+from lsmtl.data import select_landmarks, with_landmarks
 from lsmtl.inference import (
     METHODS,
     cross_validate,
@@ -518,7 +519,9 @@ def test_where_nothing_is_learned_the_mean_is_recommended():
     rng = np.random.default_rng(0)
     adata.X[:, D:] = rng.normal(size=(N, T))
     curve = learning_curve(adata, METHODS[:3], folds=3)
-    assert recommend(curve).method == "training mean"
+    advice = recommend(curve)
+    assert advice.method == "training mean"
+    assert advice.reasons[-1].startswith("The landmarks tell little")
 
 
 def test_learning_takes_the_recommended_method():
@@ -559,3 +562,40 @@ def test_help_does_not_wait_for_torch():
 def test_a_model_without_expected_errors_can_be_kept(model, tmp_path):
     replace(model, expected=None).save(tmp_path / "m")
     assert load_model(tmp_path / "m").expected is None
+
+
+def test_a_sparse_matrix_is_learned_from_like_a_dense_one(models):
+    adata = world()
+    adata.X = sparse.csr_matrix(adata.X)
+    found, dense = learn(adata, "ridge", folds=2), models["ridge"]
+    assert found.about["data"] == dense.about["data"]
+    np.testing.assert_allclose(found.predict(adata).X, dense.predict(world()).X, 1e-6)
+
+
+def test_an_old_file_is_refused_with_advice(model, tmp_path):
+    with h5py.File(tmp_path / "new.h5ad", "w") as file:
+        file["X"] = np.zeros((2, D), "f4")
+        file["obs"] = file["var"] = np.array([(b"a",)], [("index", "S1")])
+    with pytest.raises(ValueError, match=r"before AnnData 0\.7"):
+        infer(model, tmp_path / "new.h5ad", tmp_path / "out.h5ad")
+
+
+def test_landmarks_are_chosen_without_the_fold_that_is_asked():
+    adata = world()
+    rng = np.random.default_rng(0)
+    adata.X[:] = rng.normal(size=adata.shape)  # nothing can be learned
+    honest = learn(adata, "ridge", folds=3, select=5)
+    assert len(honest.landmarks) == 5
+    assert honest.about["selected"] == 5
+    fold = methods.folds(np.arange(N).astype(str), 3, 0)
+    total, count = np.zeros(D + T), np.zeros(D + T)
+    for k in range(3):
+        own = select_landmarks(adata[fold != k], 5)
+        known = with_landmarks(adata[fold != k], own)
+        target = (known.var["role"] == "target").to_numpy()
+        said = learn(known, "training mean", folds=2).predict(adata[fold == k]).X
+        total[target] += np.abs(said - adata.X[fold == k][:, target]).sum(0)
+        count[target] += (fold == k).sum()
+    found = cross_validate(adata, "training mean", folds=3, select=5)
+    assert set(found.index) == set(adata.var_names[D:])
+    np.testing.assert_allclose(found["mae"], (total / count)[D:], rtol=1e-5)

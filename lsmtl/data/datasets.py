@@ -175,7 +175,7 @@ def fingerprint(adata, group=None):
     Returns:
         64 hexadecimal digits, the same whatever file format the data came from.
     """
-    values = np.rint(np.asarray(adata.X, dtype=np.float32) * 1024) / 1024
+    values = np.rint(dense(adata) * 1024) / 1024
     digest = hashlib.sha256(np.ascontiguousarray(values).tobytes())
     digest.update(adata.uns.get("normalize", "").encode())
     columns = [c for c in (adata.uns.get("within"), group) if c is not None]

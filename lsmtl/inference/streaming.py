@@ -272,6 +272,11 @@ class _Stored:
         kinds = {"array", "csr_matrix"}
         if not {"X", "obs", "var"} <= file.keys():
             raise ValueError(f"{path.name} is no .h5ad with X, obs and var")
+        if not all("_index" in file[name].attrs for name in ("obs", "var")):
+            raise ValueError(
+                f"{path.name} is of a format before AnnData 0.7; read it with "
+                "anndata.read_h5ad and write it again"
+            )
         self.x, self.obs = file["X"], file["obs"]
         found = self.x.attrs.get("encoding-type", "array")
         if found not in kinds:
@@ -369,7 +374,11 @@ def _hdf5(path):
     except OSError as error:
         raise ValueError(f"{path.name} can't be read as .h5ad: {error}") from None
     with file:
-        yield file
+        try:
+            yield file
+        except (RuntimeError, LookupError, TypeError, AttributeError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise ValueError(f"{path.name} is a damaged .h5ad: {reason}") from None
 
 
 def _rows(genes):
