@@ -202,9 +202,9 @@ def learning_curve(
 
 
 def recommend(curve):
-    """The simplest method that no other surely beats, and whether samples suffice.
+    """The simplest method that the best doesn't surely beat; whether samples suffice.
 
-    A method counts as better if the 95 % interval of its difference, from a t-test
+    The best has the lowest mean error. A method counts as better if the 95 % interval of its difference, from a t-test
     over the folds, is below zero. Folds share training samples, so the interval is
     approximate.
 
@@ -248,10 +248,10 @@ def recommend(curve):
                 f"{other}: {abs(mean):.1f} % {word}{sure} "
                 f"(95 % interval {low:+.1f} to {high:+.1f} %, {len(last)} folds)."
             )
-            if mean < 0 and METHODS.index(chosen) < METHODS.index(other):
-                reasons[-1] += f" {chosen} is the simpler one."
+            if order.index(other) < order.index(chosen) and low <= 0:
+                reasons[-1] += f" But {lowest} surely beats it."
             elif mean < 0:
-                reasons[-1] += f" But it is surely worse than {lowest}."
+                reasons[-1] += f" {chosen} is the simpler one."
             if len(sizes) > 1 and other == "DenseNet" and mean > 0:
                 first = table.loc[sizes[0]].mean()
                 gap = 100 * (first[other] / first[chosen] - 1)
@@ -260,7 +260,8 @@ def recommend(curve):
     little = floor in order and _difference(last[floor], last[chosen])[1] <= 0
     if little and len(order) > 1:
         reasons.append("The landmarks tell little about the targets of these data.")
-    return Recommendation(chosen, tuple(reasons), _enough(table[chosen], sizes))
+    reasons = tuple(reason.replace("-", "−") for reason in reasons)
+    return Recommendation(chosen, reasons, _enough(table[chosen], sizes))
 
 
 def _enough(errors, sizes):
