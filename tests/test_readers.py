@@ -293,7 +293,7 @@ def changed(found, number, line):
         (joined(changed(GCT3, 5, "g1\tTP53\t1\t1_0")), "line 5: '1_0'.*sample 's2'"),
         (joined(changed(GCT3, 5, "g1\tTP53\tinf\t2")), "line 5: 'inf'.*sample 's1'"),
         (joined(changed(GCT3, 5, "g1\tTP53\t1\t1e39")), "line 5: '1e39'"),
-        (joined(changed(GCT3, 5, "g1\tTP53\t1\t")), "line 5: ''"),
+        (joined(changed(GCT3, 5, "g1\tTP53\t1\t")), "line 5: an empty cell"),
         (joined(changed(GCT3, 5, "g1\tTP53\t1\t٣")), "line 5: '٣'"),
     ],
 )

@@ -12,6 +12,7 @@ from lsmtl.data.matrices import assembled, measured, named, new_name, regular
 
 LONGEST = 2**26  # bytes a line: more is no expression matrix
 PART = 2**21  # values that are read before they are put in place
+LARGEST = 3.4028235e38  # that float32 holds
 NUMBERS = re.compile(r"[-+.0-9eE\t]*")  # Python's float also takes nan, 1_0 and ¼
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 WHOLE = re.compile(r"[0-9]{1,15}")
@@ -108,7 +109,7 @@ def _parts(path, head, rows, minimum, size):
     fewer, and none if the file has none. Genes beyond the expected number are counted,
     not kept.
     """
-    lines = _lines(path)
+    lines = lines_of(path)
     announced, labels, obs = head(path, lines)
     expected = announced if rows is None else whole("rows", rows)
     named(path, "sample", obs.index)
@@ -138,7 +139,7 @@ def _parts(path, head, rows, minimum, size):
         if len(genes) == size:
             yield part()
         genes.append(fields[:width])
-        values.append(_numbers(where, fields[width:], obs.index))
+        values.append(numbers(where, fields[width:], obs.index))
     if expected not in (None, count):
         hint = "" if announced is None else f"; its header announces {announced}"
         hint += f"; rows={count} reads it nevertheless" if rows is None else ""
@@ -146,7 +147,7 @@ def _parts(path, head, rows, minimum, size):
     yield part()
 
 
-def _lines(path):
+def lines_of(path):
     """Yield (number, text) of each line; a ValueError where one is no whole text."""
     opened = gzip.open if path.suffix == ".gz" else open
     number, first = 0, b""
@@ -238,19 +239,27 @@ def _geuvadis_head(path, lines):
     return None, GEUVADIS[1:], pd.DataFrame(index=columns[4:])
 
 
-def _numbers(where, fields, samples):
-    """Text as float32; a ValueError that names the first that is no number."""
-    if NUMBERS.fullmatch("\t".join(fields)):
+def numbers(where, cells, names, what="sample"):
+    """A line's cells as float32; a ValueError that names the first that is no number.
+
+    Args:
+        where: the file and the line, for the error.
+        cells: text.
+        names: of the columns.
+        what: these are.
+    """
+    if NUMBERS.fullmatch("\t".join(cells)):
         try:
             with np.errstate(over="ignore"):
-                values = np.array(fields, dtype=np.float32)
+                values = np.array(cells, dtype=np.float32)
             if np.isfinite(values).all():
                 return values
         except ValueError:
             pass
-    for sample, field in zip(samples, fields, strict=True):
-        if not NUMBER.fullmatch(field) or not abs(float(field)) < 3.4028235e38:
-            raise ValueError(
-                f"{where}: {field[:40]!r} is no finite number (sample {sample!r})"
-            )
-    return values
+    for name, cell in zip(names, cells, strict=True):
+        if not NUMBER.fullmatch(cell) or not abs(float(cell)) < LARGEST:
+            trouble = f"{cell[:40]!r} is no finite number" if cell else "an empty cell"
+            if re.fullmatch(r"-?[0-9]+,[0-9]+", cell):
+                trouble += ": decimals take a point"
+            raise ValueError(f"{where}: {trouble} ({what} {name!r})")
+    return np.array(cells, dtype=np.float32)

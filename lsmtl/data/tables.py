@@ -1,18 +1,16 @@
 """Expression matrices as tables of text: CSV and TSV."""
 
 import csv
-import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from lsmtl._checks import one_of, whole
-from lsmtl.data.gct import NUMBER, NUMBERS, _lines
-from lsmtl.data.matrices import assembled, measured, named
+from lsmtl.data.gct import lines_of, numbers
+from lsmtl.data.matrices import assembled, measured, named, new_name
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
-LARGEST = 3.4028235e38  # that float32 holds
 
 
 def read_table(path, genes="columns", minimum=None):
@@ -57,7 +55,7 @@ def table_blocks(path, size, genes="columns", minimum=None):
     one_of("genes", genes, ("columns", "rows"))
     size = np.inf if size is None else whole("size", size)
     delimiter = DELIMITERS[kind(path)]
-    lines = _lines(path)
+    lines = lines_of(path)
     column, row = ("gene", "sample") if genes == "columns" else ("sample", "gene")
     _, *columns = _cells(path, *next(lines, (1, "")), delimiter)
     if not columns:
@@ -87,15 +85,13 @@ def table_blocks(path, size, genes="columns", minimum=None):
                 f"{path.name}, line {number}: {len(cells) + 1} cells, line 1 has "
                 f"{len(columns) + 1}{hint}"
             )
-        if not name or name in seen:
-            trouble = f"{row} {name!r} occurs twice" if name else f"the {row} is empty"
-            raise ValueError(f"{path.name}, line {number}: {trouble}")
-        seen.add(name)
+        where = f"{path.name}, line {number}"
+        new_name(where, row, number - 1, name, seen)
         if len(names) == size:
             yield block()
             names, values, any_block = [], [], True
         names.append(name)
-        values.append(_numbers(path, number, cells, column, columns))
+        values.append(numbers(where, cells, columns, column))
     if not names and not any_block:
         raise ValueError(f"{path.name} has no {row}s, only a line of names")
     yield block()
@@ -122,22 +118,3 @@ def _cells(path, number, line, delimiter):
             f"{path.name}, line {number}: quotes that don't match: {error}"
         ) from None
     return cells
-
-
-def _numbers(path, number, cells, what, names):
-    """Text as float32; a ValueError that names the first that is no number."""
-    if NUMBERS.fullmatch("\t".join(cells)):
-        try:
-            with np.errstate(over="ignore"):
-                values = np.array(cells, dtype=np.float32)
-            if np.isfinite(values).all():
-                return values
-        except ValueError:
-            pass
-    for name, cell in zip(names, cells, strict=True):
-        trouble = f"{cell[:40]!r} is no finite number" if cell else "an empty cell"
-        if not NUMBER.fullmatch(cell) or not abs(float(cell)) < LARGEST:
-            if re.fullmatch(r"-?[0-9]+,[0-9]+", cell):
-                trouble += ": decimals take a point"
-            raise ValueError(f"{path.name}, line {number}: {trouble} ({what} {name!r})")
-    return np.array(cells, dtype=np.float32)

@@ -204,9 +204,9 @@ def learning_curve(
 def recommend(curve):
     """The simplest method that the best doesn't surely beat; whether samples suffice.
 
-    The best has the lowest mean error. A method counts as better if the 95 % interval of its difference, from a t-test
-    over the folds, is below zero. Folds share training samples, so the interval is
-    approximate.
+    The best has the lowest mean error. It surely beats another if the 95 % interval
+    of their difference, from a t-test over the folds, is below zero. Folds share
+    training samples, so the interval is approximate.
 
     Args:
         curve: DataFrame as `learning_curve` gives it.
