@@ -1,5 +1,6 @@
 """Learn a model from a matrix: which method, how many samples, what error to expect."""
 
+import re
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -260,7 +261,7 @@ def recommend(curve):
     little = floor in order and _difference(last[floor], last[chosen])[1] <= 0
     if little and len(order) > 1:
         reasons.append("The landmarks tell little about the targets of these data.")
-    reasons = tuple(reason.replace("-", "−") for reason in reasons)
+    reasons = tuple(re.sub(r"-(?=\d)", "−", reason) for reason in reasons)
     return Recommendation(chosen, reasons, _enough(table[chosen], sizes))
 
 
