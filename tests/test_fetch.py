@@ -307,7 +307,7 @@ def test_a_read_only_folder_is_read_and_the_cache_is_written(
 ):
     place.mkdir(parents=True)
     (place / "a.bin").write_bytes(BODY)
-    monkeypatch.setattr(fetch, "_can_write", lambda folder: folder != place)
+    monkeypatch.setattr(fetch, "can_write", lambda folder: folder != place)
     cache = fetch.writable()
     assert cache != place == fetch.folder()
     assert fetch.path("a.bin") == place / "a.bin"

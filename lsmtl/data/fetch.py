@@ -56,7 +56,7 @@ def folder():
 
 def writable():
     """Where downloads go: `folder()`, or the user's cache if that can't be written."""
-    return folder() if _can_write(folder()) else _cache()
+    return folder() if can_write(folder()) else _cache()
 
 
 def path(name):
@@ -100,7 +100,7 @@ def _pooch():
     return pooch
 
 
-def _can_write(place):
+def can_write(place):
     """Whether a file can be made there, or where the folder itself would be made."""
     there = next(p for p in (place.absolute(), *place.absolute().parents) if p.exists())
     if not there.stat().st_mode & 0o222:  # nobody's to write, not even root's
