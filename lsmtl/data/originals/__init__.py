@@ -5,12 +5,7 @@
 
 from lsmtl.data import fetch
 
-PRODUCTS = {  # name of a set → (its file without suffix, conventions)
-    "geo": ("geo", "ours"),
-    "geo-rnaseq": ("geo-rnaseq", "ours"),
-    "geo-dgex": ("geo-dgex", "dgex"),
-    "geo-rnaseq-dgex": ("geo-rnaseq-dgex", "dgex"),
-}
+PRODUCTS = ("geo", "geo-rnaseq", "geo-dgex", "geo-rnaseq-dgex")
 
 
 def path(name):
