@@ -239,6 +239,9 @@ def _prepare(folder, conventions, output):
 
     try:
         report, paths = originals.prepare(folder, conventions, output)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lsmtl.data.gct import read_geuvadis
+from lsmtl._progress import tqdm
+from lsmtl.data.blocks import read_blocks
 from lsmtl.data.gctx import MATRIX, _opened
 from lsmtl.data.matrices import measured
 from lsmtl.data.on_demand import gene_space
@@ -19,6 +20,7 @@ GTEX = "GTEx_RNASeq_RPKM_n2921x55993.gctx"
 GEUVADIS = "GD462.GeneQuantRPKM.50FN.samplename.resk10.txt"
 PUBLISHED = {GEO: (129_158, 22_268), GTEX: (2_921, 55_993), GEUVADIS: (462, None)}
 IN_NONE = "in no gene of the maps"
+LINES = 1000  # genes of a text that are read at a time
 CACHE = 2**28  # bytes of HDF5 chunks kept, where a file has any
 
 
@@ -162,9 +164,16 @@ def find(folder, maps):
     if wrong:
         raise ValueError(f"of D-GEX's files in {str(folder)!r}: {'; '.join(wrong)}")
     geo, gtex = (Gctx.checked(paths[name]) for name in (GEO, GTEX))
-    geuvadis = read_geuvadis(paths[GEUVADIS], minimum=0)
-    geuvadis.uns["path"] = str(paths[GEUVADIS])
-    return Originals(gene_space(maps), geo, gtex, geuvadis, maps)
+    return Originals(gene_space(maps), geo, gtex, _geuvadis(paths[GEUVADIS]), maps)
+
+
+def _geuvadis(path):
+    import anndata  # here, because a bare GPU machine has none
+
+    parts = [*tqdm(read_blocks(path, LINES, minimum=0), "1000G", unit="blocks")]
+    x = np.concatenate([part.X for part in parts], axis=1)
+    var = pd.concat([part.var for part in parts])
+    return anndata.AnnData(x, parts[0].obs, var, {"path": str(path)})
 
 
 def _trouble(path):

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,19 @@ from lsmtl.data import fetch
 from lsmtl.data.originals import stages
 from lsmtl.data.originals.files import find
 from lsmtl.data.originals.report import report
-from lsmtl.data.originals.stages import CONVENTIONS
-from lsmtl.data.originals.work import Work, replace
+from lsmtl.data.originals.sums import (
+    CONVENTIONS,
+    add_difference,
+    add_spread,
+    new_spread,
+)
+from lsmtl.data.originals.work import Work, peak_memory, replace
 
 HERE = Path(__file__).parent
-USED = [HERE / f"{name}.py" for name in ("duplicates", "files", "pipeline", "stages")]
+USED = [
+    HERE / f"{name}.py"
+    for name in ("duplicates", "files", "pipeline", "stages", "sums")
+]
 USED += [HERE.parent / f"{name}.py" for name in ("on_demand", "preprocess", "splits")]
 PLATFORMS = {"1000G": "validation", "GTEx": "test"}
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -178,7 +187,9 @@ def _run(work, files, wanted, stamp):
             )
         }
     spreads = {"GEO": (before, after)}
+    begun = time.perf_counter()
     spreads |= _rnaseq(work, files, gtex, wanted, reference, about, difference)
+    rnaseq = {"RNA sequencing": (time.perf_counter() - begun, peak_memory())}
     names = files.geo.samples
     removed = np.flatnonzero(twin >= 0)
     pd.DataFrame(
@@ -199,7 +210,7 @@ def _run(work, files, wanted, stamp):
         reference,
         moments,
         difference,
-        work.spent(),
+        work.spent() | rnaseq,
     )
     (work.folder / "geo-report.md").write_text(text, "utf-8")
     return text
@@ -224,11 +235,11 @@ def _rnaseq(work, files, gtex, wanted, reference, about, difference):
             raise ValueError(f"{platform}: {error}") from None
         scaled = {c: stages.in_deviations(*m) for c, m in mapped.items()}
         total = {"max": np.zeros(1), "sum": np.zeros(1)}
-        stages.add_difference(total, scaled)
+        add_difference(total, scaled)
         difference[platform] = total["max"][0], total["sum"][0] / values.size
-        sums = stages.new_spread(), stages.new_spread()
+        sums = new_spread(), new_spread()
         for spread, found in zip(sums, (values, mapped["ours"][0]), strict=True):
-            stages.add_spread(spread, np.sort(found, axis=1))
+            add_spread(spread, np.sort(found, axis=1))
         spreads[platform] = sums
         for convention in wanted:
             made[convention].append(scaled[convention])

@@ -3,7 +3,8 @@
 import numpy as np
 
 from lsmtl.data.originals.files import PUBLISHED
-from lsmtl.data.originals.stages import CONVENTIONS, SHARES, USES
+from lsmtl.data.originals.stages import USES
+from lsmtl.data.originals.sums import CONVENTIONS, SHARES
 
 DGEX_KEPT = 111_009  # arrays, of 129,158
 

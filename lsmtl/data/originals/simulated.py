@@ -66,7 +66,7 @@ def write_originals(
     used = pd.unique(own.explode())
     ids = _filled("probes", used, probes, "extra{}_at", rng)
     loadings = (
-        rng.normal(size=(FACTORS, probes)) * np.geomspace(1.5, 0.1, FACTORS)[:, None]
+        rng.normal(size=(FACTORS, probes)) * np.geomspace(1, 0.1, FACTORS)[:, None]
     )
     member = _members(whole("samples", samples), families, copies, rng)
     _write_arrays(folder / GEO, ids, loadings, member, seed)
@@ -196,7 +196,7 @@ def _sequenced(count, loadings, rng):
 
 def _rpkm(logs):
     """Many zeros, and a long tail."""
-    return np.round(np.maximum(2 ** (2 * logs) - 0.5, 0), 3)
+    return np.round(np.maximum(2 ** (1.5 * logs) - 0.5, 0), 3)
 
 
 @contextmanager

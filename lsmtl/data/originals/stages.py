@@ -9,7 +9,17 @@ import hashlib
 import numpy as np
 import pandas as pd
 
+from lsmtl._progress import tqdm
 from lsmtl.data.originals import duplicates
+from lsmtl.data.originals.sums import (
+    CONVENTIONS,
+    add_difference,
+    add_moments,
+    add_spread,
+    moments_of,
+    new_moments,
+    new_spread,
+)
 from lsmtl.data.originals.work import Rows, replace
 from lsmtl.data.preprocess import at_ranks, by_row, ranked
 from lsmtl.data.splits import partition
@@ -18,12 +28,7 @@ BLOCK = 512  # samples
 SEED, FRACTIONS = 0, (0.8, 0.1, 0.1)
 SUBSAMPLE = 1000  # samples that the directions of the search come from
 USES = ("train", "validation", "test")
-SHARES = (0, 5, 25, 50, 75, 95, 100)  # percent
-OFFSET = 1e-3  # what D-GEX adds to a deviation
-CONVENTIONS = ("ours", "dgex")
 DIGEST = 16  # bytes
-MOMENTS = {"n": 0.0, "shift": 0.0, "sum": 0.0, "square": 0.0}
-MOMENTS |= {"low": np.inf, "high": -np.inf}
 
 
 def select_rnaseq(work, files):
@@ -163,42 +168,10 @@ def take_statistics(work, files, use, reference):
             names = files.geo.samples[start:stop][kept]
             found = normal_rows(rows.read(start, stop)[kept], reference, names)
             part = part[kept]
-            _add_moments(sums, "ours", found["ours"][part == 0])
-            _add_moments(sums, "dgex", found["dgex"])
+            add_moments(sums, "ours", found["ours"][part == 0])
+            add_moments(sums, "dgex", found["dgex"])
             add_spread(sums, np.sort(found["ours"], axis=1))
-    return {c: _moments(sums, c) for c in CONVENTIONS}, sums
-
-
-def new_moments(genes):
-    """Sums that means and deviations (genes,) come from, for both conventions."""
-    return {
-        f"{c} {m}": np.full(genes, v) for c in CONVENTIONS for m, v in MOMENTS.items()
-    }
-
-
-def _add_moments(sums, convention, values):
-    """Add samples (n, genes) to the sums of differences from the very first one."""
-    if not len(values):
-        return
-    n, shift, total, square, low, high = (sums[f"{convention} {m}"] for m in MOMENTS)
-    if not n[0]:
-        shift[:] = values[0]
-    n += len(values)
-    for row in values:
-        total += row - shift
-        square += np.square(row - shift)
-    np.minimum(low, values.min(0), out=low)
-    np.maximum(high, values.max(0), out=high)
-
-
-def _moments(sums, convention):
-    n, shift, total, square, low, high = (sums[f"{convention} {m}"] for m in MOMENTS)
-    mean = total / n
-    deviation = np.sqrt(np.maximum(square / n - np.square(mean), 0))
-    deviation[low == high] = 0
-    if convention == "ours":
-        return shift + mean, np.where(low == high, 1, deviation)
-    return shift + mean, deviation + OFFSET
+    return {c: moments_of(sums, c) for c in CONVENTIONS}, sums
 
 
 def write_arrays(work, files, use, reference, moments, parts, stage):
@@ -241,14 +214,6 @@ def in_deviations(values, mean, deviation):
     return ((values - mean) / deviation).astype(np.float32)
 
 
-def add_difference(total, found):
-    """Add the largest and the summed difference of the two conventions' values."""
-    apart = np.abs(found["ours"] - found["dgex"])
-    if apart.size:
-        total["max"][0] = max(total["max"][0], apart.max())
-        total["sum"] += apart.sum(dtype=np.float64)
-
-
 def match_rnaseq(values, reference, names):
     """RPKM (samples, genes) on the arrays' quantiles, by both conventions.
 
@@ -265,7 +230,7 @@ def match_rnaseq(values, reference, names):
     """
     genes = values.shape[1]
     found = {c: np.empty_like(values) for c in CONVENTIONS}
-    for i, row in enumerate(values):
+    for i, row in enumerate(tqdm(values, "RNA sequencing", leave=False)):
         rank, last, own = ranked(row, "unique")
         _varied(rank, row, names[i])
         found["ours"][i] = at_ranks(rank, last, reference["ours"])[own]
@@ -273,29 +238,8 @@ def match_rnaseq(values, reference, names):
         found["dgex"][i] = reference["dgex"][place][own]
     sums = new_moments(genes)
     for convention, mapped in found.items():
-        _add_moments(sums, convention, mapped)
-    return {c: (mapped, *_moments(sums, c)) for c, mapped in found.items()}
-
-
-def new_spread():
-    """Sums for the quantiles of samples: how many, their sum, lowest and highest."""
-    count = len(SHARES)
-    return {
-        "samples": np.zeros(1),
-        "total": np.zeros(count),
-        "lowest": np.full(count, np.inf),
-        "highest": np.full(count, -np.inf),
-    }
-
-
-def add_spread(sums, ascending):
-    """Add samples (n, genes), each in ascending order, to the sums of `new_spread`."""
-    places = np.rint(np.array(SHARES) / 100 * (ascending.shape[1] - 1)).astype(int)
-    found = ascending[:, places].astype(np.float64)
-    sums["samples"] += len(found)
-    sums["total"] += found.sum(0)
-    sums["lowest"][:] = np.minimum(sums["lowest"], found.min(0, initial=np.inf))
-    sums["highest"][:] = np.maximum(sums["highest"], found.max(0, initial=-np.inf))
+        add_moments(sums, convention, mapped)
+    return {c: (mapped, *moments_of(sums, c)) for c, mapped in found.items()}
 
 
 def skeleton(path, obs, var, uns):
@@ -310,6 +254,7 @@ def skeleton(path, obs, var, uns):
         early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         early.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        early.set_obj_track_times(False)  # the same bytes at any time
         space = h5py.h5s.create_simple((len(obs), len(var)))
         kind = h5py.h5t.IEEE_F32LE
         x = h5py.Dataset(h5py.h5d.create(file.id, b"X", kind, space, early))
