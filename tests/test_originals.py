@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tracemalloc
@@ -404,7 +405,7 @@ def test_a_run_killed_at_any_file_goes_on_with_the_same_bytes(
         except Killed:
             whole = content(own.out)  # what has its name is whole
             assert whole.items() <= expected.items()
-    assert last[0] > 8
+    assert last[0] >= 8
     assert content(own.out) == expected
     assert not (own.out / "geo.work").exists()
     blocks = [r for r in rows if r[0] == files.GEO and r[2] - r[1] > 1]
@@ -450,10 +451,11 @@ originals.prepare(folder, "both", out, {path.name: path for path in maps})
 
 
 def test_a_process_killed_by_the_system_leaves_what_the_next_one_needs(own, small):
-    for k, code in ((12, -9), (9, -9), (1000, 0)):
-        args = (k, BLOCK, own.folder, own.out, *own.maps.values())
-        done = subprocess.run([sys.executable, "-c", SUICIDE, *map(str, args)])
-        assert done.returncode == code
+    args = (12, BLOCK, own.folder, own.out, *own.maps.values())
+    done = subprocess.run([sys.executable, "-c", SUICIDE, *map(str, args)])
+    assert done.returncode == -signal.SIGKILL
+    assert len([*(own.out / "geo.work").glob("*.npz")]) > 2
+    own.prepare()
     assert content(own.out) == content(small.paths["geo.h5ad"].parent)
 
 
@@ -550,7 +552,7 @@ WRONG = {
     ),
     "silent": (
         lambda o: change(o, files.GTEX, 2, slice(None), 0),
-        "GTEx.*: sample 'GTEX-0002' has one value only, 0.0",
+        "GTEx: sample 'GTEX-0002' has one value only, 0.0",
     ),
     "probe": (
         lambda o: rename_column(o, files.GEO, b"5_at", b"x_at"),

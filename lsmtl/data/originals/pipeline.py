@@ -229,10 +229,7 @@ def _rnaseq(work, files, gtex, wanted, reference, about, difference):
     }
     spreads, made, moments = {}, {c: [] for c in wanted}, {c: {} for c in wanted}
     for platform, (values, names) in raw.items():
-        try:
-            mapped = stages.match_rnaseq(values, reference, names)
-        except ValueError as error:
-            raise ValueError(f"{platform}: {error}") from None
+        mapped = stages.match_rnaseq(platform, values, reference, names)
         scaled = {c: stages.in_deviations(*m) for c, m in mapped.items()}
         total = {"max": np.zeros(1), "sum": np.zeros(1)}
         add_difference(total, scaled)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from lsmtl._progress import tqdm
 from lsmtl.data.originals import duplicates
+from lsmtl.data.originals.files import GEO
 from lsmtl.data.originals.sums import (
     CONVENTIONS,
     add_difference,
@@ -146,15 +147,15 @@ def normal_rows(values, reference, names):
     found = {c: np.empty_like(values) for c in CONVENTIONS}
     for i, row in enumerate(values):
         rank, last, own = ranked(row)
-        _varied(rank, row, names[i])
+        _varied(rank, row, GEO, names[i])
         found["ours"][i] = at_ranks(rank, last, reference["ours"])[own]
         found["dgex"][i] = reference["dgex"][np.floor(rank).astype(int)][own]
     return found
 
 
-def _varied(rank, row, name):
+def _varied(rank, row, where, name):
     if len(rank) == 1:
-        raise ValueError(f"sample {name!r} has one value only, {row[0]}")
+        raise ValueError(f"{where}: sample {name!r} has one value only, {row[0]}")
 
 
 def take_statistics(work, files, use, reference):
@@ -214,10 +215,11 @@ def in_deviations(values, mean, deviation):
     return ((values - mean) / deviation).astype(np.float32)
 
 
-def match_rnaseq(values, reference, names):
+def match_rnaseq(platform, values, reference, names):
     """RPKM (samples, genes) on the arrays' quantiles, by both conventions.
 
     Args:
+        platform: its name.
         values: (samples, genes).
         reference: convention → (genes,).
         names: of the samples.
@@ -230,9 +232,9 @@ def match_rnaseq(values, reference, names):
     """
     genes = values.shape[1]
     found = {c: np.empty_like(values) for c in CONVENTIONS}
-    for i, row in enumerate(tqdm(values, "RNA sequencing", leave=False)):
+    for i, row in enumerate(tqdm(values, platform, unit="rows")):
         rank, last, own = ranked(row, "unique")
-        _varied(rank, row, names[i])
+        _varied(rank, row, platform, names[i])
         found["ours"][i] = at_ranks(rank, last, reference["ours"])[own]
         place = (rank + 1) * genes // len(rank) - 1
         found["dgex"][i] = reference["dgex"][place][own]
