@@ -537,7 +537,7 @@ def small_text(own):
 WRONG = {
     "gone": (lambda o: gone(o, files.GEO), "bgedv2_QNORM.gctx is missing"),
     "dangling": (dangling, "GTEx.* is a link to nowhere.gctx, which isn't there"),
-    "cut": (cut, "bgedv2_QNORM.gctx is a damaged HDF5 file"),
+    "cut": (cut, "bgedv2_QNORM.gctx (is a damaged HDF5 file|can't be read as HDF5)"),
     "nan": (
         lambda o: change(o, files.GEO, 250, 3, np.nan),
         "bgedv2_QNORM.gctx: sample 'GSM000250', gene .* has nan, expected a finite",
