@@ -619,6 +619,20 @@ def test_a_disk_that_fills_up_is_named_and_the_run_goes_on(own, small, monkeypat
     assert content(own.out) == content(small.paths["geo.h5ad"].parent)
 
 
+def test_files_that_change_meanwhile_give_no_product(own, monkeypatch):
+    divide = stages.divide
+
+    def changed(twin):
+        os.utime(own.folder / files.GTEX)
+        return divide(twin)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "divide", changed)
+        with pytest.raises(ValueError, match="changed meanwhile; start again"):
+            own.prepare()
+    assert not content(own.out)
+
+
 def test_two_at_once_are_refused(own):
     own.out.mkdir()
     with (

@@ -115,6 +115,8 @@ def _prepare(files, plan, wanted, output):
         )
     work = Work(folder, plan)
     found = _run(work, files, wanted, stamp)
+    if plan != plan | files.identity():
+        raise ValueError("the original files were changed meanwhile; start again")
     for path in reversed(paths):  # the arrays' product last
         if (folder / path.name).exists():
             replace(folder / path.name, path)
