@@ -661,7 +661,7 @@ def test_the_command_prepares_or_says_in_a_line_why_not(own, monkeypatch, capsys
 
 def test_the_plan_knows_all_code_that_makes_products():
     names = {path.name for path in pipeline.USED}
-    assert {"stages.py", "duplicates.py", "preprocess.py"} <= names
+    assert {"stages.py", "duplicates.py", "scaling.py"} <= names
     assert all(path.is_file() for path in pipeline.USED)
 
 

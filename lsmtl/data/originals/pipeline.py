@@ -29,7 +29,8 @@ USED = [
     HERE / f"{name}.py"
     for name in ("duplicates", "files", "pipeline", "stages", "sums")
 ]
-USED += [HERE.parent / f"{name}.py" for name in ("on_demand", "preprocess", "splits")]
+USED += [HERE.parent / f"{name}.py" for name in ("on_demand", "splits")]
+USED += sorted((HERE.parent / "preprocess").glob("*.py"))
 PLATFORMS = {"1000G": "validation", "GTEx": "test"}
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
