@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lsmtl._checks import one_of
-from lsmtl.data import companions, on_demand
+from lsmtl.data import companions, on_demand, originals
 from lsmtl.data.gct import read_gct
 from lsmtl.data.gctx import read_gctx
 from lsmtl.data.landmarks import with_landmarks
@@ -18,6 +18,7 @@ ROLES = ("landmark", "target")
 TEXT = (".gct", ".csv", ".tsv")
 SUFFIXES = (".h5ad", ".gctx", *TEXT)
 ENDINGS = ".h5ad, .gctx, .gct, .csv or .tsv (text also .gz)"
+BLOCK = 1000  # samples that are looked at together
 
 
 def names():
@@ -27,14 +28,16 @@ def names():
     ['ecoli', 'endometrial', 'exam']
     """
     shipped = [path.stem for path in SHIPPED.glob("*.h5ad")]
-    return sorted([*shipped, *on_demand.MAKERS, *companions.READERS])
+    made = [*on_demand.MAKERS, *companions.READERS, *originals.PRODUCTS]
+    return sorted([*shipped, *made])
 
 
 def load(name, landmarks=None, genes="columns"):
     """A dataset; expression profiles as AnnData, samples × genes.
 
     Shipped sets come with the code. The files of the others are downloaded once, into
-    the folder that `$LSMTL_DATA` names or else the user's cache.
+    the folder that `$LSMTL_DATA` names or else the user's cache; `geo` and its kin are
+    what `make data DGEX=/path` made of D-GEX's original files.
 
     Args:
         name: one of `names()`, or the path of a file that `read_matrix` reads:
@@ -55,7 +58,8 @@ def load(name, landmarks=None, genes="columns"):
         `school`, `mhc`) and `HistoneMarks` (`deepdiff`, `deepdiff-full`).
 
     Raises:
-        FileNotFoundError: a file is missing and can't be downloaded.
+        FileNotFoundError: a file is missing and can't be downloaded, or hasn't been
+            made.
         ValueError: there is no such set or file, or its content can't be used
             (no role, no landmark, NaN, gene names that occur twice, …).
 
@@ -72,6 +76,8 @@ def load(name, landmarks=None, genes="columns"):
             return companions.READERS[name]()
         if name in on_demand.MAKERS:
             path = on_demand.converted(name)
+        elif name in originals.PRODUCTS:
+            path = originals.path(name)
         else:
             path = SHIPPED / f"{name}.h5ad"
     elif not path.is_file():
@@ -153,12 +159,16 @@ def validate(adata):
         )
     if adata.X is None or not np.issubdtype(adata.X.dtype, np.number):
         raise ValueError("X holds no numbers")
-    bad = ~np.isfinite(dense(adata))
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
+    values, count, first = dense(adata), 0, None
+    for start in range(0, len(values), BLOCK):
+        bad = ~np.isfinite(values[start : start + BLOCK])
+        if bad.any():
+            count += bad.sum()
+            first = np.argwhere(bad)[0] + [start, 0] if first is None else first
+    if count:
         raise ValueError(
-            f"{bad.sum()} values are NaN or infinite, the first in sample "
-            f"{adata.obs_names[row]!r}, gene {adata.var_names[column]!r}"
+            f"{count} values are NaN or infinite, the first in sample "
+            f"{adata.obs_names[first[0]]!r}, gene {adata.var_names[first[1]]!r}"
         )
 
 
@@ -175,8 +185,10 @@ def fingerprint(adata, group=None):
     Returns:
         64 hexadecimal digits, the same whatever file format the data came from.
     """
-    values = np.rint(dense(adata) * 1024) / 1024
-    digest = hashlib.sha256(np.ascontiguousarray(values).tobytes())
+    digest = hashlib.sha256()
+    for start in range(0, adata.n_obs, BLOCK):
+        values = np.rint(dense(adata[start : start + BLOCK]) * 1024) / 1024
+        digest.update(np.ascontiguousarray(values).tobytes())
     digest.update(adata.uns.get("normalize", "").encode())
     columns = [c for c in (adata.uns.get("within"), group) if c is not None]
     parts = [adata.var_names, adata.var["role"], adata.obs_names]
