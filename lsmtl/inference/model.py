@@ -217,11 +217,14 @@ class Model:
         from lsmtl import __version__
 
         absent = [g for g, c in zip(self.landmarks, columns, strict=True) if c < 0]
+        units = "deviations" if platform == "own" else "those of the data"
+        if "reference" in self.scaling and platform != "own":
+            units += ", mapped onto the training samples' quantiles"
         return {
             "model": self.digest,
             "method": self.method,
             "lsmtl": __version__,
-            "units": "deviations" if platform == "own" else "those of the data",
+            "units": units,
             "platform": "as in obs" if platform is None else platform,
             "absent": np.array(absent, dtype=str),
             "scale_checked": not (anyway or platform == "own"),
