@@ -4,14 +4,15 @@ A standing has a line a row of the table; effects are differences of the MAE to 
 reference row, in percent of its MAE, so that data of different difficulty compare.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from lsmtl.lab import records
-from lsmtl.lab.chapter import PRESETS
 from lsmtl.lab.experiments import results
+from lsmtl.lab.presets import ORIGINALS
 from lsmtl.lab.rows import ACROSS
 from lsmtl.lab.show import badge
 
@@ -30,6 +31,8 @@ NAMES = {  # dataset → how tables and figures call it
     "arrays-rnaseq": "arrays → RNA-seq",
     "breast-cohorts": "breast, a cohort left out",
     "arrays-studies": "arrays, a study left out",
+    "geo": "GEO",
+    "geo-gtex": "GEO → GTEx",
 }
 
 
@@ -44,7 +47,7 @@ class Evidence(NamedTuple):
     @property
     def name(self):
         """How the page calls the dataset."""
-        return NAMES[self.dataset]
+        return NAMES.get(self.dataset, self.dataset)
 
     def of(self, row):
         """The runs of a row, a line a seed."""
@@ -61,7 +64,7 @@ class Evidence(NamedTuple):
         own, other = self.of(row), self.of(other)
         scale = 100 / other["mae"].mean()
         d = scale * (own["mae"].to_numpy() - other["mae"].to_numpy())
-        shared = self.dataset in ACROSS  # the test profiles of all seeds
+        shared = self.dataset in (*ACROSS, *ORIGINALS)  # the test profiles of all seeds
         low, high = scale * np.array(interval(own, other, shared))
         sure = low * high > 0 and abs(np.sign(d).sum()) == len(d)
         found = {"effect": d.mean(), "effect_seeds": _spread(d), "sure": sure}
@@ -75,8 +78,10 @@ def own(chapter, rows):
         chapter: a `Chapter` of one of the three tables.
         rows: function of the sizes that gives its `Row`s.
     """
-    listed = list(rows(chapter.sizes))
-    return Evidence(chapter.dataset, listed, chapter.results(), chapter.badge)
+    size = chapter.experiment.size(chapter.preset, chapter.dataset)
+    listed = list(rows(size))
+    dataset = Path(chapter.dataset).stem
+    return Evidence(dataset, listed, chapter.results(), chapter.badge)
 
 
 def evidence(experiment, rows):
@@ -95,13 +100,13 @@ def evidence(experiment, rows):
     known, found = records.read(experiment.name), {}
     for dataset in experiment.datasets:
         best = 0.0
-        for preset in reversed(PRESETS):
-            size = experiment.sizes.get(preset) and experiment.size(preset, dataset)
-            if preset == "ci" or size is None:
-                continue
+        for preset in experiment.presets(dataset):
             runs = results(experiment, preset, dataset, "show", known=known)
-            share = runs["done"].mean() if len(runs) else 0.0
+            if preset == "ci" or not len(runs):
+                continue
+            share = runs["done"].mean()
             if share > best or share == best == 0:
+                size = experiment.size(preset, dataset)
                 best, listed = share, list(rows(size))
                 mark = badge(preset, NAMES[dataset])
                 found[dataset] = Evidence(dataset, listed, runs, mark)

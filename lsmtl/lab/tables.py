@@ -123,14 +123,18 @@ def draw(panels, name, height=0.24):
 def sources(experiment):
     """The records that a page is made from, a line a preset and dataset, shown."""
     known, lines = records.read(experiment.name), []
-    for preset in ("laptop", "gpu"):
+    for preset in ("laptop", "gpu", "paper"):
         for dataset in experiment.datasets:
-            _, runs = planned(experiment, preset, dataset, files=False)
+            if preset not in experiment.presets(dataset):
+                continue
+            _, runs = planned(experiment, preset, dataset, files=False, known=known)
             keys = [records.key(run) for run in runs]
             made = [known[key] for key in keys if key in known]
             if not runs:
                 continue
-            line = [NAMES[dataset], preset, runs[0]["data"][:8], "not run", "", ""]
+            first = runs[0]
+            line = [NAMES[dataset], first["preset"], first["data"][:8]]
+            line += ["not run", "", ""]
             if made:
                 hours = sum(record["wall_s"] for record in made) / 3600
                 days = sorted({record["date"][:10] for record in made})

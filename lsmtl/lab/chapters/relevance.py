@@ -12,7 +12,7 @@ from lsmtl.lab.exercises import Wrong, expect, numbers
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.explaining import clusters, means, pack, top
 from lsmtl.lab.protocol import split, train_row
-from lsmtl.lab.rows import ACROSS, SIZES
+from lsmtl.lab.rows import ACROSS, ORIGINAL, SIZES
 from lsmtl.linear import ridge
 from lsmtl.metrics import mae
 from lsmtl.networks import DenseNet
@@ -32,6 +32,7 @@ ER = {0: "ER−", 1: "ER+"}
 def _runs(sizes, landmarks):
     base = {k: sizes[k] for k in ("scenario", "targets", "repeats")}
     network = {k: sizes[k] for k in ("hidden", "epochs", "batch_size", "rank")}
+    network |= {k: sizes[k] for k in ("precision",) if k in sizes}
     for seed in range(sizes["seeds"]):
         yield Run("ridge", base, seed)
         network |= SETTINGS | {"base": "DenseNet"}
@@ -187,12 +188,18 @@ LAPTOP = {
 CI = LAPTOP | {"targets": 120, "hidden": [20, 20, 20], "epochs": 20, "rank": 20}
 CI |= {"repeats": 1, "short": [5], "seeds": 2}
 
+PAPER = {"hidden": [9000, 9000, 9000], "rank": 1000, "precision": "tf32", "seeds": 2}
+PAPER |= {"epochs": SIZES["gpu"]["epochs"]["DenseNet"], "short": [5, 50]}
+
 EXPERIMENT = Experiment(
     name="relevance",
     recipe_version=1,
-    datasets={"breast": "group", "arrays": "group", **ACROSS},
-    sizes={"ci": CI, "laptop": LAPTOP},
+    datasets={"breast": "group", "arrays": "group", **ACROSS, **ORIGINAL},
+    sizes={"ci": CI, "laptop": LAPTOP, "paper": PAPER},
     special={
+        ("paper", "geo-gtex"): {"scenario": "across", "short": []},
+    }
+    | {
         (preset, dataset): {"scenario": "across", "short": []}
         for preset in ("ci", "laptop")
         for dataset in ACROSS

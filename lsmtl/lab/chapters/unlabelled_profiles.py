@@ -172,7 +172,7 @@ def _measure(adata, run, device):
 EXPERIMENT = Experiment(
     name="unlabelled-profiles",
     recipe_version=1,
-    datasets={"breast": "group", "ecoli": "group"},
+    datasets={"breast": "group", "ecoli": "group", "geo": "group"},
     sizes={
         "ci": {
             "targets": 100,
@@ -193,6 +193,14 @@ EXPERIMENT = Experiment(
             "shares": [0.1, 0.25, 0.5, 1.0],
             "weights": [(1, 0), (0, 1), (1, 1)],
             "seeds": 3,
+        },
+        "paper": {
+            "targets": None,
+            "hidden": [3000, 3000],
+            "gan": [1000],
+            "steps": 20_000,
+            "shares": [0.01, 0.1, 0.5, 1.0],
+            "seeds": 2,
         },
     },
     runs=_runs,
