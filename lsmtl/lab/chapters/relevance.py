@@ -26,6 +26,8 @@ LSMTL, UNTRAINED, SHORT = "Deep-LSMTL", "untrained", "trained for less"
 HEADS = "xavier", "zero"
 SETTINGS = {"dropout": 0.25, "strength": 0.01}
 TISSUES = {"nakayama": "sarcoma", "borovecki": "blood", "bladder": "bladder"}
+UNLABELLED = "unlabelled"  # a set that doesn't say what its samples are
+ENOUGH = 2000  # test profiles, to be explained without the others
 ER = {0: "ER−", 1: "ER+"}
 
 
@@ -45,13 +47,15 @@ def _runs(sizes, landmarks):
 
 
 def kinds(adata, samples):
-    """What each sample is, (n,) text; "" where that isn't known."""
+    """What each sample is, (n,) text; "" where that isn't known of some."""
     obs = adata.obs.loc[list(samples)]
     if "label" in obs:  # arrays: a study is a tissue, but for one
         study, label = obs["study"].astype(str), obs["label"].astype(str)
         return study.map(TISSUES).fillna(label).to_numpy(str)
     if "er_status" in obs:
         return obs["er_status"].map(ER).fillna("").to_numpy(str)
+    if "platform" not in obs:
+        return np.full(len(obs), UNLABELLED)
     known = obs["platform"].astype(str).to_numpy()
     if (known == "other").any():
         own = data.load("endometrial").obs.loc[list(samples)].astype(str)
@@ -63,9 +67,9 @@ def kinds(adata, samples):
 def explained(splits, scenario):
     """The profiles that are explained: all, or those of the other platform.
 
-    Of a set's own test profiles there are too few to make twenty clusters.
+    Of a small set's own test profiles there are too few to make twenty clusters.
     """
-    if scenario == "across":
+    if scenario == "across" or len(splits.test) >= ENOUGH:
         return splits.test
     parts = splits.train, splits.validation, splits.test
     return Profiles(

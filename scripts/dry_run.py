@@ -1,0 +1,108 @@
+"""Try preset `paper` at small size: `make dry-run`.
+
+Small originals are simulated and pre-processed, the runs of all experiments are made
+from them with the sizes of preset `ci`, and every page is executed at preset `paper` on
+their records. Nothing of it is kept, and no record of it counts.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lsmtl.lab import ROOT
+from lsmtl.lab.chapters import EXPERIMENTS
+from lsmtl.lab.notebooks import chapters
+
+PATIENCE = 900  # seconds for a page
+
+
+def cases():
+    """(page, parameters) for every page, on every set that preset paper has for it."""
+    for page in chapters():
+        experiment = EXPERIMENTS.get(page.stem)
+        if experiment is None:
+            yield page, {"preset": "paper"}
+            continue
+        for dataset in experiment.datasets:
+            if experiment.size("paper", dataset) is not None:
+                yield page, {"preset": "paper", "dataset": dataset}
+
+
+def execute(page, parameters, folder, environment):
+    """Run a page with papermill; seconds, and the end of its errors or ""."""
+    name = "-".join([page.stem, *parameters.values()])
+    given = [word for pair in parameters.items() for word in ("-p", *pair)]
+    start = time.monotonic()
+    run = subprocess.run(
+        [sys.executable, "-m", "papermill", page, folder / f"{name}.ipynb", *given],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    error = run.stderr[-2000:] if run.returncode else ""
+    if not error and "dataset" in parameters:
+        text = (folder / f"{name}.ipynb").read_text("utf-8")
+        if f"dry run · {parameters['dataset']}" not in text:
+            error = "no badge of a dry run"
+    return time.monotonic() - start, error
+
+
+def main(arguments=None):
+    """The command line; 1 if a run or a page failed."""
+    parser = argparse.ArgumentParser(prog="scripts/dry_run.py", description=__doc__)
+    parser.add_argument("--folder", type=Path, help="kept; default: a temporary one")
+    parser.add_argument("--only", nargs="+", help="names of pages; default: all")
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as temporary:
+        return rehearse(given.folder or Path(temporary), given.only, given.workers)
+
+
+def rehearse(folder, only=None, workers=2):
+    """The whole dry run in a folder; how many runs and pages failed."""
+    folder = folder.resolve()
+    (folder / "pages").mkdir(parents=True, exist_ok=True)
+    environment = os.environ | {
+        "LSMTL_DRY_RUN": "1",
+        "LSMTL_DATA": str(folder),
+        "LSMTL_RECORDS": str(folder / "records"),
+        "TQDM_DISABLE": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    if not (folder / "converted" / "geo.h5ad").is_file():
+        sys.path.insert(0, str(ROOT / "tests"))
+        import originals
+
+        originals.write(folder / "converted")
+    command = ["-m", "lsmtl.lab", "--preset", "paper", "--workers", str(workers)]
+    start = time.monotonic()
+    sweeps = [[]] if only is None else [["--experiment", n] for n in only]
+    failed = 0
+    for which in sweeps:
+        run = subprocess.run([sys.executable, *command, *which], env=environment)
+        failed += run.returncode != 0
+    print(f"all runs: {time.monotonic() - start:.0f} s", flush=True)
+    chosen = [c for c in cases() if only is None or c[0].stem in only]
+    with ThreadPoolExecutor(workers) as pool:
+        jobs = [
+            (case, pool.submit(execute, *case, folder / "pages", environment))
+            for case in chosen
+        ]
+        for (page, parameters), job in jobs:
+            seconds, error = job.result()
+            where = " ".join([page.stem, *parameters.values()])
+            print(f"{where}: {seconds:.0f} s{' FAILED' * bool(error)}", flush=True)
+            print(error, end="")
+            failed += bool(error)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(bool(main()))
