@@ -48,8 +48,10 @@ test: $(READY)  ## check style, package, chapters, book and pages
 	$(BUILD)
 	$(BIN)/pytest tests/site
 
-data: $(READY)  ## download the on-demand datasets, or tell what is missing
-	$(BIN)/python -m lsmtl.data
+data: $(READY)  ## get the on-demand datasets, or prepare D-GEX's files: DGEX=folder
+	$(BIN)/python -m lsmtl.data $(if $(DGEX),--dgex "$(DGEX)" \
+	  $(if $(CONVENTIONS),--conventions $(CONVENTIONS)) \
+	  $(if $(OUTPUT),--output "$(OUTPUT)"))
 
 records: $(READY)  ## make the run records that are missing (PRESET=laptop EXPERIMENT=…)
 	LSMTL_RECORDS=book/records $(BIN)/python -m lsmtl.lab --preset $(PRESET) \

@@ -44,7 +44,8 @@ def test_every_shipped_set_loads(name):
 def test_names_are_sorted_and_name_all_sets():
     on_demand = {"arrays", "rnaseq", "gtex59", "deepdiff", "deepdiff-full", "mhc"}
     assert names() == sorted(names())
-    assert set(names()) == {*SHIPPED, *on_demand, "exam", "school"}
+    originals = {"geo", "geo-rnaseq", "geo-dgex", "geo-rnaseq-dgex"}
+    assert set(names()) == {*SHIPPED, *on_demand, *originals, "exam", "school"}
 
 
 @pytest.mark.parametrize("name", ["brest", "", "breast.csv"])

@@ -2,13 +2,16 @@
 
 `load(name)` gives an AnnData (samples × genes, `var["role"]` says landmark or
 target), shipped with the code or made once from downloaded files. `preprocess` has
-the steps between raw values and such a matrix. `split`, `two_halves`, `leave_one_out`
-and `transfer` make training, validation and test profiles of it. There is no other way
-from a matrix to a network.
+the steps between raw values and such a matrix. `read_gct`, `read_gctx`,
+`read_geuvadis` and `read_blocks` read expression files. `split`, `two_halves`,
+`leave_one_out` and `transfer` make training, validation and test profiles of a
+matrix. There is no other way from a matrix to a network.
 """
 
+from lsmtl.data.blocks import read_blocks
 from lsmtl.data.datasets import fingerprint, load, names
-from lsmtl.data.gct import read_gct
+from lsmtl.data.gct import read_gct, read_geuvadis
+from lsmtl.data.gctx import read_gctx
 from lsmtl.data.simulation import simulate, simulate_blocks
 from lsmtl.data.splits import (
     Profiles,
@@ -26,7 +29,10 @@ __all__ = [
     "leave_one_out",
     "load",
     "names",
+    "read_blocks",
     "read_gct",
+    "read_gctx",
+    "read_geuvadis",
     "simulate",
     "simulate_blocks",
     "split",

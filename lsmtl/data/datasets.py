@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from lsmtl._checks import one_of
-from lsmtl.data import companions, on_demand
+from lsmtl.data import companions, on_demand, originals
 from lsmtl.data.preprocess import dense
 
 SHIPPED = Path(__file__).parent / "shipped"
 ROLES = ("landmark", "target")
+BLOCK = 1000  # samples that are looked at together
 
 
 def names():
@@ -20,14 +21,16 @@ def names():
     ['ecoli', 'endometrial', 'exam']
     """
     shipped = [path.stem for path in SHIPPED.glob("*.h5ad")]
-    return sorted([*shipped, *on_demand.MAKERS, *companions.READERS])
+    made = [*on_demand.MAKERS, *companions.READERS, *originals.PRODUCTS]
+    return sorted([*shipped, *made])
 
 
 def load(name, landmarks=None):
     """A dataset; expression profiles as AnnData, samples × genes.
 
     Shipped sets come with the code. The files of the others are downloaded once, into
-    the folder that `$LSMTL_DATA` names or else the user's cache.
+    the folder that `$LSMTL_DATA` names or else the user's cache; `geo` and its kin are
+    what `make data DGEX=/path` made of D-GEX's original files.
 
     Args:
         name: one of `names()`, or the path of an `.h5ad` file.
@@ -45,7 +48,8 @@ def load(name, landmarks=None):
         `school`, `mhc`) and `HistoneMarks` (`deepdiff`, `deepdiff-full`).
 
     Raises:
-        FileNotFoundError: a file is missing and can't be downloaded.
+        FileNotFoundError: a file is missing and can't be downloaded, or hasn't been
+            made.
         ValueError: there is no such set or file, or its content can't be used
             (no role, no landmark, NaN, gene names that occur twice, …).
 
@@ -64,6 +68,8 @@ def load(name, landmarks=None):
             return companions.READERS[name]()
         if name in on_demand.MAKERS:
             path = on_demand.converted(name)
+        elif name in originals.PRODUCTS:
+            path = originals.path(name)
         else:
             path = SHIPPED / f"{name}.h5ad"
     elif not path.is_file():
@@ -122,12 +128,16 @@ def validate(adata):
         )
     if adata.X is None or not np.issubdtype(adata.X.dtype, np.number):
         raise ValueError("X holds no numbers")
-    bad = ~np.isfinite(dense(adata))
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
+    values, count, first = dense(adata), 0, None
+    for start in range(0, len(values), BLOCK):
+        bad = ~np.isfinite(values[start : start + BLOCK])
+        if bad.any():
+            count += bad.sum()
+            first = np.argwhere(bad)[0] + [start, 0] if first is None else first
+    if count:
         raise ValueError(
-            f"{bad.sum()} values are NaN or infinite, the first in sample "
-            f"{adata.obs_names[row]!r}, gene {adata.var_names[column]!r}"
+            f"{count} values are NaN or infinite, the first in sample "
+            f"{adata.obs_names[first[0]]!r}, gene {adata.var_names[first[1]]!r}"
         )
 
 
@@ -144,8 +154,11 @@ def fingerprint(adata, group=None):
     Returns:
         64 hexadecimal digits, the same whatever file format the data came from.
     """
-    values = np.rint(np.asarray(adata.X, dtype=np.float32) * 1024) / 1024
-    digest = hashlib.sha256(np.ascontiguousarray(values).tobytes())
+    digest = hashlib.sha256()
+    for start in range(0, adata.n_obs, BLOCK):
+        values = np.asarray(adata.X[start : start + BLOCK], dtype=np.float32)
+        values = np.rint(values * 1024) / 1024
+        digest.update(np.ascontiguousarray(values).tobytes())
     digest.update(adata.uns.get("normalize", "").encode())
     columns = [c for c in (adata.uns.get("within"), group) if c is not None]
     columns += ["use"] * ("conventions" in adata.uns)  # its split was fixed

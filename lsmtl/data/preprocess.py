@@ -42,6 +42,24 @@ def probes_to_genes(adata, probes):
     >>> probes_to_genes(chip, {"TP53": ["2"], "EGFR": ["0", "1"]}).X.tolist()
     [[5.0, 2.0]]
     """
+    means = gene_means(adata.var_names, probes)
+    var = pd.DataFrame(index=pd.Index([*probes], dtype=object))
+    return _result(adata, by_row(means, dense(adata), len(probes)), var)
+
+
+def gene_means(names, probes):
+    """The function that makes a sample's genes (genes,) of its probes (probes,).
+
+    Args:
+        names: of the sample's probes, in their order.
+        probes: as for `probes_to_genes`.
+
+    Raises:
+        ValueError: as for `probes_to_genes`.
+
+    >>> gene_means(["a", "b", "c"], {"EGFR": ["a", "c"]})(np.float32([1, 5, 3]))
+    array([2.])
+    """
     if not probes:
         raise ValueError("probes names no gene")
     for gene, own in probes.items():
@@ -50,9 +68,9 @@ def probes_to_genes(adata, probes):
         if not len(own):
             raise ValueError(f"gene {gene!r} has no probes")
         _once(f"probes of {gene!r}", own)
-    _once("probe names", adata.var_names)
+    _once("probe names", names)
     wanted = [probe for own in probes.values() for probe in own]
-    columns = adata.var_names.get_indexer(wanted)
+    columns = pd.Index(names, dtype=object).get_indexer(wanted)
     if (columns < 0).any():
         unknown = pd.unique(np.array(wanted, dtype=object)[columns < 0])
         raise ValueError(
@@ -65,8 +83,7 @@ def probes_to_genes(adata, probes):
     def means(row):
         return np.add.reduceat(row[columns], starts, dtype=np.float64) / counts
 
-    var = pd.DataFrame(index=pd.Index([*probes], dtype=object))
-    return _result(adata, _by_row(means, dense(adata), len(probes)), var)
+    return means
 
 
 def near_duplicates(adata, at_least, block=1024):
@@ -267,17 +284,40 @@ def quantile_normalize(adata, reference, ties="mean"):
             f"{len(constant)} samples have one value only, which has no rank: "
             f"{', '.join(map(str, constant[:5]))}"
         )
-    places = np.arange(len(reference))
 
     def normal(row):
-        _, rank, count = np.unique(row, return_inverse=True, return_counts=True)
-        place = np.arange(len(count))
-        if ties == "mean":
-            place = np.cumsum(count) - (count + 1) / 2
-        scale = (len(reference) - 1) / (len(row) - 1 if ties == "mean" else place[-1])
-        return np.interp(place * scale, places, reference)[rank]
+        rank, last, own = ranked(row, ties)
+        return at_ranks(rank, last, reference)[own]
 
-    return _result(adata, _by_row(normal, values, adata.n_vars), adata.var)
+    return _result(adata, by_row(normal, values, adata.n_vars), adata.var)
+
+
+def ranked(row, ties="mean"):
+    """The ranks of a sample's distinct values, as `quantile_normalize` counts them.
+
+    Args:
+        row: (genes,) values.
+        ties: as for `quantile_normalize`.
+
+    Returns:
+        (rank, last, own): (distinct,) rank of each distinct value, ascending, from 0;
+        the rank that the highest of values without ties would have; and (genes,)
+        which of the distinct values each value is.
+
+    >>> rank, last, own = ranked([7, 0, 0])
+    >>> rank.tolist(), last, own.tolist()
+    ([0.5, 2.0], 2, [1, 0, 0])
+    """
+    _, own, count = np.unique(row, return_inverse=True, return_counts=True)
+    if ties == "unique":
+        return np.arange(len(count)), len(count) - 1, own
+    return np.cumsum(count) - (count + 1) / 2, len(row) - 1, own
+
+
+def at_ranks(rank, last, reference):
+    """The reference at rank / last of its length, linearly interpolated."""
+    places = np.arange(len(reference))
+    return np.interp(rank * (places[-1] / last), places, reference)
 
 
 def constant_genes(adata):
@@ -354,7 +394,7 @@ def standardize(adata, mean, deviation):
             f"deviation must be positive, got {deviation.min()} for gene "
             f"{adata.var_names[deviation.argmin()]!r}"
         )
-    scaled = _by_row(lambda row: (row - mean) / deviation, dense(adata), adata.n_vars)
+    scaled = by_row(lambda row: (row - mean) / deviation, dense(adata), adata.n_vars)
     return _result(adata, scaled, adata.var)
 
 
@@ -421,7 +461,7 @@ def add_absent(adata, genes, value=0.0):
     if "absent" in adata.var:  # filled before
         absent[present] = adata.var["absent"].to_numpy(bool)[columns[present]]
     var = adata.var.reindex(genes).assign(absent=absent)
-    return _result(adata, _by_row(complete, dense(adata), len(genes)), var)
+    return _result(adata, by_row(complete, dense(adata), len(genes)), var)
 
 
 def _once(what, names):
@@ -464,7 +504,7 @@ def _per_gene(name, numbers, adata):
     return numbers
 
 
-def _by_row(function, values, width):
+def by_row(function, values, width):
     """A row-wise function of `values` as a float32 array (samples, width)."""
     result = np.empty((len(values), width), dtype=np.float32)
     for i, row in enumerate(values):
