@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from lsmtl import data
-from lsmtl.data import fetch
 from lsmtl.data.preprocess import (
     common_genes,
     dense,
@@ -39,19 +38,10 @@ def load(name):
     Raises:
         FileNotFoundError: a set is on demand, and its files are not here.
     """
-    sets = [grouped(_set(part)) for part in FROM.get(name, (name,))]
+    sets = [grouped(data.load(part)) for part in FROM.get(name, (name,))]
     if name == "geo-gtex":
         return original(*sets)
     return sets[0] if len(sets) == 1 else joined(*sets)
-
-
-def _set(name):
-    if name not in ("geo", "geo-rnaseq"):
-        return data.load(name)
-    path = fetch.folder() / "converted" / f"{name}.h5ad"
-    if not path.is_file():
-        raise FileNotFoundError(f"{name} is made by `make data DGEX=/path`; no {path}")
-    return data.load(path)
 
 
 def grouped(adata):
