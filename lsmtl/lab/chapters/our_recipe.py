@@ -189,6 +189,7 @@ for (_preset, _dataset), _size in SPECIAL.items():
 SPECIAL["ci", "simulated"] |= {"scenario": "within"}
 SPECIAL["laptop", "simulated"] |= {"scenario": "within", "steps": 600}
 SPECIAL["laptop", "gtex59"] |= {"units": 200, "steps": 1600}
+SPECIAL["paper", "geo"] = {"scenario": "within"}  # the fixed split
 SPECIAL |= {("gpu", "ecoli"): None, ("gpu", "gtex59"): None}
 EXPERIMENT = Experiment(
     name="our-recipe",
@@ -198,7 +199,7 @@ EXPERIMENT = Experiment(
         "ci": SIZES["ci"] | OWN | {"units": 16, "members": 2, "steps": 40, "seeds": 2},
         "laptop": SIZES["laptop"] | OWN,
         "gpu": SIZES["gpu"] | OWN | {"units": 3000},
-        "paper": PAPER | {"scenario": "within", "steps": 20_000},
+        "paper": PAPER | {"steps": 20_000},
     },
     special=SPECIAL,
     runs=_runs,

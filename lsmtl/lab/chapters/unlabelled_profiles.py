@@ -57,7 +57,7 @@ def hide(adata, splits, share, seed, group):
     cohorts = pd.Series("", adata.obs_names)
     cohorts += adata.obs[within].astype(str) if within else ""
     parts = splits.train, splits.validation, splits.test
-    cohort = cohorts[list(splits.train.samples)].to_numpy()
+    cohort = cohorts[list(splits.train.samples)].to_numpy(str)
     own = adata.obs[group][list(splits.train.samples)].to_numpy()
     kept = np.zeros(len(own), dtype=bool)
     rng = np.random.default_rng(seed)
@@ -68,11 +68,13 @@ def hide(adata, splits, share, seed, group):
     def own_scale(name, deviations):
         """Values of each part, their mean and deviation by cohort, (n, genes) each."""
         values = getattr(splits.train, name)
-        known = {c: values[kept & (cohort == c)] for c in np.unique(cohort)}
+        names = np.unique(cohort)
+        known = [values[kept & (cohort == c)] for c in names]
+        means = torch.stack([v.mean(0) for v in known])  # (cohorts, genes)
+        spreads = torch.stack([v.std(0, correction=0) for v in known])
         for part in parts:
-            rows = [known[c] for c in cohorts[list(part.samples)]]
-            mean = torch.stack([v.mean(0) for v in rows])
-            spread = torch.stack([v.std(0, correction=0) for v in rows])
+            rows = np.searchsorted(names, cohorts[list(part.samples)].to_numpy(str))
+            mean, spread = means[rows], spreads[rows]  # (n, genes)
             spread = spread.clamp(min=0.1) if deviations else torch.ones_like(mean)
             yield (getattr(part, name) - mean) / spread, mean, spread
 
