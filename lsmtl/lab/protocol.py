@@ -52,9 +52,7 @@ DGEX_DROPOUT = (0.0, 0.1, 0.25)  # D-GEX's
 DGEX_STEPS = 3  # in an epoch of D-GEX, where there are few profiles
 KEPT = 8  # scenarios and seeds whose splits and choices are remembered
 LARGE = 10**8  # values from which on only one of these fits into memory
-GROUPS = (
-    1000  # of test profiles; more are pooled at random, for records of a usual size
-)
+GROUPS = 1000  # of test profiles in a record, at most; more are pooled at random
 CHOICE = ("base", "head", "search", "ranks")  # what a choice depends on
 SIMULATED = ("samples", "landmarks")
 
