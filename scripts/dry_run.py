@@ -42,16 +42,23 @@ def simulate(folder):
     return originals.prepare(folder / "in", "ours", folder / "converted", maps)[0]
 
 
-def cases():
-    """(page, parameters) for every page, on every set that preset paper has for it."""
+def cases(essential=False):
+    """(page, parameters) for every page, on every set that preset paper has for it.
+
+    Args:
+        essential: leave out what doesn't read the original files, and take each page
+            once.
+    """
     for page in chapters():
         experiment = EXPERIMENTS.get(page.stem)
         if experiment is None:
             yield page, {"preset": "paper"}
             continue
-        for dataset in experiment.datasets:
-            if experiment.size("paper", dataset) is not None:
-                yield page, {"preset": "paper", "dataset": dataset}
+        sets = [d for d in experiment.datasets if experiment.size("paper", d)]
+        if essential:
+            sets = [d for d in sets if d in ORIGINALS][:1]
+        for dataset in sets:
+            yield page, {"preset": "paper", "dataset": dataset}
 
 
 def execute(page, parameters, folder, environment):
@@ -78,16 +85,21 @@ def main(arguments=None):
     """The command line; 1 if a run or a page failed."""
     parser = argparse.ArgumentParser(prog="scripts/dry_run.py", description=__doc__)
     parser.add_argument("--folder", type=Path, help="kept; default: a temporary one")
-    parser.add_argument("--only", nargs="+", help="names of pages; default: all")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="processes; default: 2")
+    parser.add_argument(
+        "--essential",
+        action="store_true",
+        help="only runs on the original files, and each page once",
+    )
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
-        return rehearse(given.folder or Path(temporary), given.only, given.workers)
+        folder = (given.folder or Path(temporary)).resolve()
+        return int(bool(rehearse(folder, given.workers, given.essential)))
 
 
-def rehearse(folder, only=None, workers=2):
-    """The whole dry run in a folder; how many runs and pages failed."""
-    folder = folder.resolve()
+def rehearse(folder, workers, essential):
+    """The whole dry run in a folder; how many sweeps and pages failed."""
+    start = time.monotonic()
     (folder / "pages").mkdir(parents=True, exist_ok=True)
     environment = os.environ | {
         "LSMTL_DRY_RUN": "1",
@@ -97,28 +109,24 @@ def rehearse(folder, only=None, workers=2):
         "OMP_NUM_THREADS": "1",
     }
     print(simulate(folder), flush=True)
-    command = ["-m", "lsmtl.lab", "--preset", "paper", "--workers", str(workers)]
-    start = time.monotonic()
-    sweeps = [[]] if only is None else [["--experiment", n] for n in only]
+    sweep = [sys.executable, "-m", "lsmtl.lab", "--preset", "paper"]
+    sweep += ["--workers", str(workers)]
     failed = 0
-    for which in sweeps:
-        run = subprocess.run([sys.executable, *command, *which], env=environment)
-        failed += run.returncode != 0
+    for more in [["--dataset", name] for name in ORIGINALS] if essential else [[]]:
+        failed += subprocess.run([*sweep, *more], env=environment).returncode != 0
     print(f"all runs: {time.monotonic() - start:.0f} s", flush=True)
-    chosen = [c for c in cases() if only is None or c[0].stem in only]
     with ThreadPoolExecutor(workers) as pool:
-        jobs = [
-            (case, pool.submit(execute, *case, folder / "pages", environment))
-            for case in chosen
-        ]
+        given = folder / "pages", environment
+        jobs = [(c, pool.submit(execute, *c, *given)) for c in cases(essential)]
         for (page, parameters), job in jobs:
             seconds, error = job.result()
             where = " ".join([page.stem, *parameters.values()])
             print(f"{where}: {seconds:.0f} s{' FAILED' * bool(error)}", flush=True)
             print(error, end="")
             failed += bool(error)
+    print(f"dry run: {time.monotonic() - start:.0f} s, {failed} failed")
     return failed
 
 
 if __name__ == "__main__":
-    sys.exit(bool(main()))
+    sys.exit(main())
