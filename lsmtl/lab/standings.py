@@ -98,7 +98,7 @@ def evidence(experiment, rows):
         dict of dataset → `Evidence`.
     """
     known, found = records.read(experiment.name), {}
-    for dataset in experiment.datasets:
+    for dataset in filter(NAMES.get, experiment.datasets):  # not a file of one's own
         best = 0.0
         for preset in experiment.presets(dataset):
             if preset == "ci":

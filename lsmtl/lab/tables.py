@@ -179,7 +179,7 @@ def sources(experiment):
     """The records that a page is made from, a line a preset and dataset, shown."""
     known, lines = records.read(experiment.name), []
     for preset in ("laptop", "gpu", "paper"):
-        for dataset in experiment.datasets:
+        for dataset in filter(NAMES.get, experiment.datasets):
             if preset not in experiment.presets(dataset):
                 continue
             _, runs = planned(experiment, preset, dataset, files=False, known=known)
