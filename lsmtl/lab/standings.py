@@ -31,8 +31,8 @@ NAMES = {  # dataset → how tables and figures call it
     "arrays-rnaseq": "arrays → RNA-seq",
     "breast-cohorts": "breast, a cohort left out",
     "arrays-studies": "arrays, a study left out",
-    "geo": "GEO",
-    "geo-gtex": "GEO → GTEx",
+    "geo": "geo",
+    "geo-gtex": "geo → GTEx",
 }
 
 
