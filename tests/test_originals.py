@@ -537,7 +537,7 @@ def small_text(own):
 WRONG = {
     "gone": (lambda o: gone(o, files.GEO), "bgedv2_QNORM.gctx is missing"),
     "dangling": (dangling, "GTEx.* is a link to nowhere.gctx, which isn't there"),
-    "cut": (cut, "bgedv2_QNORM.gctx is a damaged HDF5 file"),
+    "cut": (cut, "bgedv2_QNORM.gctx (is a damaged HDF5 file|can't be read as HDF5)"),
     "nan": (
         lambda o: change(o, files.GEO, 250, 3, np.nan),
         "bgedv2_QNORM.gctx: sample 'GSM000250', gene .* has nan, expected a finite",
@@ -619,6 +619,20 @@ def test_a_disk_that_fills_up_is_named_and_the_run_goes_on(own, small, monkeypat
     assert content(own.out) == content(small.paths["geo.h5ad"].parent)
 
 
+def test_files_that_change_meanwhile_give_no_product(own, monkeypatch):
+    divide = stages.divide
+
+    def changed(twin):
+        os.utime(own.folder / files.GTEX)
+        return divide(twin)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "divide", changed)
+        with pytest.raises(ValueError, match="changed meanwhile; start again"):
+            own.prepare()
+    assert not content(own.out)
+
+
 def test_two_at_once_are_refused(own):
     own.out.mkdir()
     with (
@@ -647,7 +661,7 @@ def test_the_command_prepares_or_says_in_a_line_why_not(own, monkeypatch, capsys
 
 def test_the_plan_knows_all_code_that_makes_products():
     names = {path.name for path in pipeline.USED}
-    assert {"stages.py", "duplicates.py", "preprocess.py"} <= names
+    assert {"stages.py", "duplicates.py", "scaling.py"} <= names
     assert all(path.is_file() for path in pipeline.USED)
 
 

@@ -3,9 +3,10 @@
 `load(name)` gives an AnnData (samples × genes, `var["role"]` says landmark or
 target), shipped with the code or made once from downloaded files. `preprocess` has
 the steps between raw values and such a matrix. `read_gct`, `read_gctx`,
-`read_geuvadis` and `read_blocks` read expression files. `split`, `two_halves`,
-`leave_one_out` and `transfer` make training, validation and test profiles of a
-matrix. There is no other way from a matrix to a network.
+`read_geuvadis` and `read_blocks` read expression files; `originals.prepare` makes
+profiles of D-GEX's. `split`, `two_halves`, `leave_one_out` and `transfer` make
+training, validation and test profiles of a matrix. There is no other way from a matrix
+to a network.
 """
 
 from lsmtl.data.blocks import read_blocks

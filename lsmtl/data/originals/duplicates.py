@@ -10,7 +10,7 @@ import numpy as np
 
 LIMIT = 1.0  # Euclidean distance over all probes, in log2 units
 DIRECTIONS = 64
-ROUNDING = 1e-3  # more than what float32 and the projection get wrong in a distance
+ROUNDING = 1e-3  # more than float32 gets wrong in a distance of log2 values
 
 
 def directions(values, count=DIRECTIONS):

@@ -56,7 +56,7 @@ class Gctx:
             values = self._matrix[start:stop]
         except (OSError, RuntimeError) as error:
             raise ValueError(
-                f"{self.path.name} is a damaged HDF5 file: {error}"
+                f"{self.path.name} can't be read as HDF5: {error}"
             ) from None
         names = self.samples[start:stop]
         return measured(self.path, values, names, self.columns, minimum)

@@ -29,7 +29,8 @@ USED = [
     HERE / f"{name}.py"
     for name in ("duplicates", "files", "pipeline", "stages", "sums")
 ]
-USED += [HERE.parent / f"{name}.py" for name in ("on_demand", "preprocess", "splits")]
+USED += [HERE.parent / f"{name}.py" for name in ("on_demand", "splits")]
+USED += sorted((HERE.parent / "preprocess").glob("*.py"))
 PLATFORMS = {"1000G": "validation", "GTEx": "test"}
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -115,6 +116,8 @@ def _prepare(files, plan, wanted, output):
         )
     work = Work(folder, plan)
     found = _run(work, files, wanted, stamp)
+    if plan != plan | files.identity():
+        raise ValueError("the original files were changed meanwhile; start again")
     for path in reversed(paths):  # the arrays' product last
         if (folder / path.name).exists():
             replace(folder / path.name, path)

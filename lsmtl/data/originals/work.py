@@ -132,10 +132,7 @@ class Work:
 
     def _replace(self, name, content):
         part = self.folder / f"{name}.part"
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        part.write_bytes(content)
         replace(part, self.folder / name)
 
     def spent(self):
@@ -146,13 +143,18 @@ class Work:
 
 
 def replace(part, path):
-    """Give a written file its name; when this returns, the name is on the disk."""
+    """Give a written file its name; when this returns, all of it is on the disk."""
+    _sync(part)
     os.replace(part, path)
-    folder = os.open(Path(path).parent, os.O_RDONLY)
+    _sync(Path(path).parent)
+
+
+def _sync(path):
+    number = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(number)
     finally:
-        os.close(folder)
+        os.close(number)
 
 
 def peak_memory():
