@@ -359,10 +359,10 @@ def file(tmp_path, monkeypatch):
 
 def test_a_chapter_runs_on_a_file(file):
     found = lab.start("raw-to-tensors", preset="ci", dataset=str(file))
-    assert "ci · my mouse" in found.badge
+    assert "ci · my mouse.h5ad" in found.badge
     assert found.results()["done"].all()
     names = [r["dataset"] for r in records.read("raw-to-tensors").values()]
-    assert names.count("my mouse") == len(found.results())
+    assert names.count("my mouse.h5ad") == len(found.results())
     assert list(EXPERIMENTS["raw-to-tensors"].datasets).count(str(file)) == 0
 
 

@@ -45,7 +45,7 @@ class Chapter:
     @property
     def badge(self):
         """The mark of numbers that this run of the chapter made."""
-        return badge(self.preset, Path(self.dataset).stem)
+        return badge(self.preset, self.dataset)
 
     def results(self):
         """The experiment's runs at this preset; missing ones are made now."""
@@ -128,6 +128,7 @@ def start(name, preset=None, dataset=None, seed=0, **more):
     dataset = str(dataset or next(iter(experiment.datasets)))
     if dataset.endswith(".h5ad"):
         experiment = experiment.on(dataset)
+        dataset = Path(dataset).name
     one_of("dataset", dataset, [*experiment.datasets, *_or_file(experiment)])
     runs_on = [d for d in experiment.datasets if experiment.size(preset, d) is not None]
     one_of(f"dataset for preset {preset}", dataset, runs_on)
@@ -135,7 +136,8 @@ def start(name, preset=None, dataset=None, seed=0, **more):
     need_gpu(preset)
     if preset == "ci" or dry_run():
         torch.set_num_threads(1)  # as fast for small runs, and the same everywhere
-    adata = None if dataset == "simulated" else scenarios.load(dataset)
+    place = experiment.files.get(dataset, dataset)
+    adata = None if dataset == "simulated" else scenarios.load(place)
     if dataset in ORIGINALS:
         adata = _look(adata)
     return Chapter(experiment, preset, dataset, seed, adata)

@@ -67,6 +67,7 @@ class Experiment:
             the original files don't tell.
         runs: (sizes, number of landmarks) → the `Run`s.
         measure: (AnnData or None, Run, device) → metrics.
+        files: a dataset that is a file of one's own → its path.
         minutes: method → about how long its longest run takes on a GPU, if that is
             more than seconds.
         timed: (record) → whether the run measures time, and so wants no company.
@@ -80,6 +81,7 @@ class Experiment:
     measure: Callable = field(repr=False)
     special: dict = field(default_factory=dict)
     kept: tuple = ()
+    files: dict = field(default_factory=dict)
     minutes: dict = field(default_factory=dict)
     timed: Callable = field(default=lambda record: False, repr=False)
 
@@ -121,7 +123,7 @@ class Experiment:
         return [p for p in every if (p == "paper") == (dataset in ORIGINALS)]
 
     def on(self, path):
-        """The experiment with an `.h5ad` file as one more dataset.
+        """The experiment with an `.h5ad` file as one more dataset, by its name.
 
         Raises:
             ValueError: it needs what a file of profiles doesn't tell.
@@ -130,7 +132,9 @@ class Experiment:
             raise ValueError(
                 f"{self.name} doesn't run on a file, only on {', '.join(self.datasets)}"
             )
-        return dataclasses.replace(self, datasets=self.datasets | {str(path): "group"})
+        name = Path(path).name
+        datasets, files = self.datasets | {name: "group"}, {name: str(path)}
+        return dataclasses.replace(self, datasets=datasets, files=files)
 
 
 def results(experiment, preset, dataset, missing="run", seed=0, known=None):
@@ -202,13 +206,14 @@ def planned(experiment, preset, dataset, files=True, seed=0, known=None):
         if content is None:
             return None, []
     else:
-        adata, landmarks, content = source(dataset, group, files)
+        place = experiment.files.get(dataset, dataset)
+        adata, landmarks, content = source(place, group, files)
     return adata, [
         {
             "experiment": experiment.name,
             "recipe_version": experiment.recipe_version,
             "preset": shown(preset),
-            "dataset": Path(dataset).stem,  # of a file, too
+            "dataset": dataset,
             "data": content,
             "method": run.method,
             "configuration": run.configuration | {"group": group},

@@ -4,7 +4,6 @@ A standing has a line a row of the table; effects are differences of the MAE to 
 reference row, in percent of its MAE, so that data of different difficulty compare.
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -80,8 +79,7 @@ def own(chapter, rows):
     """
     size = chapter.experiment.size(chapter.preset, chapter.dataset)
     listed = list(rows(size))
-    dataset = Path(chapter.dataset).stem
-    return Evidence(dataset, listed, chapter.results(), chapter.badge)
+    return Evidence(chapter.dataset, listed, chapter.results(), chapter.badge)
 
 
 def evidence(experiment, rows):
