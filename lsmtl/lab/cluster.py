@@ -22,7 +22,7 @@ from distributed.system import MEMORY_LIMIT
 from lsmtl._checks import whole
 from lsmtl._progress import tqdm
 from lsmtl.lab import experiments, records
-from lsmtl.lab.presets import need_gpu, on_gpu
+from lsmtl.lab.presets import on_gpu
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
 CLIENT = 500  # MB that the client itself needs
@@ -112,8 +112,9 @@ def worker_environments(preset, workers=None):
     if not on_gpu(preset):
         threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
         return [quiet] * (workers or max(CPU_COUNT // threads, 1))
-    need_gpu(preset)
     count = torch.cuda.device_count()
+    if not count:
+        raise ValueError(f"preset {preset} needs a GPU, and PyTorch sees none here")
     seen = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = seen.split(",") if seen else [str(number) for number in range(count)]
     names = names[: min(count, workers or count)]
