@@ -191,6 +191,7 @@ def fingerprint(adata, group=None):
         digest.update(np.ascontiguousarray(values).tobytes())
     digest.update(adata.uns.get("normalize", "").encode())
     columns = [c for c in (adata.uns.get("within"), group) if c is not None]
+    columns += ["use"] * ("conventions" in adata.uns)  # its split was fixed
     parts = [adata.var_names, adata.var["role"], adata.obs_names]
     for labels in parts + [adata.obs[column] for column in columns]:
         digest.update("\n".join(map(str, labels)).encode() + b"\0")

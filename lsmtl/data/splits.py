@@ -7,6 +7,10 @@ own inputs, and its targets by their own statistics, for scoring only.
 
 Before that, where `uns["normalize"]` is `"quantile"`, every sample is mapped onto the
 mean quantiles of the training rows.
+
+The original files have one split, `obs["use"]`, and were scaled by it when they were
+made, as `uns["conventions"]` says. `split` keeps both; other splits of them go by the
+rule.
 """
 
 from dataclasses import dataclass
@@ -19,6 +23,7 @@ from lsmtl.data.datasets import validate
 from lsmtl.data.preprocess import (
     add_absent,
     common_genes,
+    dense,
     quantile_normalize,
     reference_quantiles,
     standardize,
@@ -81,9 +86,53 @@ def split(adata, seed=0, group=None, fractions=(0.8, 0.1, 0.1)):
     (torch.Size([317, 734]), torch.Size([40, 6372]))
     """
     _check(adata)
+    if prepared(adata):
+        return fixed(adata)
     labels = None if group is None else column(adata, group)
     part = partition(adata.n_obs, seed, fractions, labels, f"obs[{group!r}]")
     return assemble(adata, part)
+
+
+def prepared(adata):
+    """Whether a set was split and scaled when it was made (the original files)."""
+    return "conventions" in adata.uns
+
+
+def uses(adata):
+    """Who goes where by `obs["use"]`: (n,) as `partition` gives it.
+
+    Raises:
+        ValueError: it is missing, or another word than train, validation or test, or
+            one of these has no sample.
+    """
+    use = _column(adata, "use")
+    words = ("train", "validation", "test")
+    for word in np.unique(use):
+        one_of('obs["use"]', str(word), words)
+    for word in words:
+        if word not in use:
+            raise ValueError(f'no sample has obs["use"] {word!r}')
+    return np.select([use == "train", use == "validation"], [0, 1], 2)
+
+
+def fixed(adata):
+    """`Splits` by `obs["use"]`, with the values as they are.
+
+    Raises:
+        ValueError: as for `uses`.
+    """
+    X, part, roles = dense(adata), uses(adata), adata.var["role"].astype(str)
+    landmark = (roles == "landmark").to_numpy()
+    profiles = []
+    for number in range(3):
+        rows = np.flatnonzero(part == number)
+        x, y = (
+            torch.from_numpy(X[np.ix_(rows, np.flatnonzero(of))])
+            for of in (landmark, ~landmark)
+        )
+        profiles.append(Profiles(x, y, tuple(map(str, adata.obs_names[rows]))))
+    genes = roles.index.astype(str)
+    return Splits(*profiles, tuple(genes[landmark]), tuple(genes[~landmark]))
 
 
 def partition(samples, seed, fractions, labels=None, name="labels"):
