@@ -105,7 +105,7 @@ def uses(adata):
         ValueError: it is missing, or another word than train, validation or test, or
             one of these has no sample.
     """
-    use = _column(adata, "use")
+    use = column(adata, "use")
     words = ("train", "validation", "test")
     for word in np.unique(use):
         one_of('obs["use"]', str(word), words)

@@ -5,7 +5,7 @@ import numpy as np
 from lsmtl import data, inference
 from lsmtl.data.landmarks import select_landmarks, with_landmarks
 from lsmtl.data.preprocess import quantile_normalize, reference_quantiles
-from lsmtl.data.splits import partition
+from lsmtl.data.splits import column, partition, prepared, uses
 from lsmtl.lab.exercises import Wrong, expect, numbers
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import baseline, scores, thin
@@ -16,18 +16,25 @@ BINS = 20  # of genes, by expected error
 
 
 def _runs(sizes, landmarks):
+    size = {"targets": sizes["targets"]}
+    scored = {"scored": sizes["scored"]}
+    if "samples" in sizes:
+        size, scored = ({"samples": sizes["samples"]} | c for c in (size, scored))
     for seed in range(sizes["seeds"]):
         for count in sorted({min(count, landmarks) for count in sizes["counts"]}):
             for choice in CHOICES:
-                yield Run(choice, {"count": count, "scored": sizes["scored"]}, seed)
+                yield Run(choice, {"count": count} | scored, seed)
         for method in sizes["expected"]:
-            yield Run(f"expected, {method}", {"targets": sizes["targets"]}, seed)
+            yield Run(f"expected, {method}", size, seed)
     for method in sizes["methods"]:  # once: it has folds
-        yield Run(f"curve, {method}", {"targets": sizes["targets"]}, 0)
+        yield Run(f"curve, {method}", size, 0)
 
 
 def _measure(adata, run, device):
     c, group = run.configuration, run.configuration["group"]
+    if "samples" in c:
+        rows = np.linspace(0, adata.n_obs - 1, min(c["samples"], adata.n_obs))
+        adata = adata[rows.astype(int)].copy()
     kind, _, method = run.method.partition(", ")
     if kind == "curve":
         few = thin(adata, c["targets"])
@@ -40,6 +47,13 @@ def _measure(adata, run, device):
     if kind == "expected":
         return expected(thin(adata, c["targets"]), method, run.seed, group)
     return measured(adata, run.method, c["count"], c["scored"], run.seed, group)
+
+
+def _part(adata, seed, group):
+    """Who trains (0), chooses (1) and tests (2): (n,)."""
+    if prepared(adata):
+        return uses(adata)
+    return partition(adata.n_obs, seed, FRACTIONS, column(adata, group), group)
 
 
 def measured(adata, choice, count, scored, seed, group):
@@ -61,8 +75,7 @@ def measured(adata, choice, count, scored, seed, group):
     role = adata.var["role"].to_numpy(str)
     genes = rng.permutation(np.flatnonzero(role == "target"))[:scored]
     free = np.setdiff1d(np.arange(adata.n_vars), genes)
-    labels = adata.obs[group].astype(str).to_numpy()
-    part = partition(adata.n_obs, seed, FRACTIONS, labels, group)
+    part = _part(adata, seed, group)
     if choice == "selected":
         chosen = select_landmarks(adata[part == 0, free], count)
     else:
@@ -89,8 +102,7 @@ def expected(adata, method, seed, group):
         `promised_bins` and `found_bins`, means over genes in `BINS` equal parts, by
         expected error.
     """
-    labels = adata.obs[group].astype(str).to_numpy()
-    part = partition(adata.n_obs, seed, FRACTIONS, labels, group)
+    part = _part(adata, seed, group)
     known = adata[part != 2].copy()
     model = inference.learn(known, method, seed=seed, group=group)
     unseen = adata[part == 2]
@@ -113,7 +125,7 @@ def expected(adata, method, seed, group):
 EXPERIMENT = Experiment(
     name="your-own-matrix",
     recipe_version=1,
-    datasets={"breast": "group", "ecoli": "group", "arrays": "group"},
+    datasets={"breast": "group", "ecoli": "group", "arrays": "group", "geo": "group"},
     sizes={
         "ci": {
             "counts": [10, 50],
@@ -131,6 +143,10 @@ EXPERIMENT = Experiment(
             "targets": 1000,
             "seeds": 5,
         },
+    },
+    special={
+        ("paper", "geo"): {"samples": 5000, "targets": None}
+        | {"methods": ["training mean", "ridge", "kernel ridge"]}
     },
     runs=_runs,
     measure=_measure,
