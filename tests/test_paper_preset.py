@@ -234,7 +234,7 @@ def test_without_a_gpu_preset_paper_is_refused_but_not_a_dry_run(dry, monkeypatc
     [
         ("paper", "breast", "geo, geo-gtex"),
         ("laptop", "geo", "breast, arrays"),
-        ("paper", "goe", "geo-gtex, the path of an .h5ad file"),
+        ("paper", "goe", "geo-gtex, the path of a file"),
     ],
 )
 def test_what_does_not_go_together_is_refused_with_what_does(preset, dataset, allowed):

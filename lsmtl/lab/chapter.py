@@ -10,12 +10,15 @@ import numpy as np
 import torch
 
 from lsmtl._checks import natural, one_of
+from lsmtl.data.datasets import ENDINGS, SUFFIXES
+from lsmtl.data.tables import kind
 from lsmtl.lab import records, scenarios
 from lsmtl.lab.chapters import EXPERIMENTS
 from lsmtl.lab.experiments import Experiment, results
 from lsmtl.lab.presets import ORIGINALS, PRESETS, dry_run, need_gpu
 from lsmtl.lab.show import badge
 
+HOW = ("landmarks", "genes")  # of a file of one's own, as `lsmtl.data.load` has them
 LOOK = 1000  # profiles of each use that a page itself looks at, at preset paper
 
 
@@ -109,10 +112,11 @@ def start(name, preset=None, dataset=None, seed=0, **more):
     Args:
         name: the chapter's experiment.
         preset: how large the runs are; None means `$LSMTL_PRESET`, else `ci`.
-        dataset: one of the experiment's datasets, or the path of an `.h5ad` file as
+        dataset: one of the experiment's datasets, or the path of a file as
             `lsmtl.data.load` takes it; None means the first.
         seed: added to the seeds of all runs.
-        **more: further parameters of the chapter: known, checked by the chapter.
+        **more: further parameters of the chapter. `landmarks` and `genes` say how
+            such a file is read; others are checked by the chapter.
 
     Returns:
         A `Chapter`.
@@ -126,9 +130,12 @@ def start(name, preset=None, dataset=None, seed=0, **more):
     preset = preset or os.environ.get("LSMTL_PRESET") or "ci"
     one_of("preset", preset, experiment.sizes)
     dataset = str(dataset or next(iter(experiment.datasets)))
-    if dataset.endswith(".h5ad"):
-        experiment = experiment.on(dataset)
+    how = {k: v for k, v in more.items() if k in HOW and v is not None}
+    if kind(Path(dataset)) in SUFFIXES:
+        experiment = experiment.on(dataset, **how)
         dataset = Path(dataset).name
+    elif how:
+        raise ValueError(f"{', '.join(how)}: only for a file, not for {dataset!r}")
     one_of("dataset", dataset, [*experiment.datasets, *_or_file(experiment)])
     runs_on = [d for d in experiment.datasets if experiment.size(preset, d) is not None]
     one_of(f"dataset for preset {preset}", dataset, runs_on)
@@ -136,15 +143,16 @@ def start(name, preset=None, dataset=None, seed=0, **more):
     need_gpu(preset)
     if preset == "ci" or dry_run():
         torch.set_num_threads(1)  # as fast for small runs, and the same everywhere
-    place = experiment.files.get(dataset, dataset)
-    adata = None if dataset == "simulated" else scenarios.load(place)
+    adata = experiment.files.get(dataset)
+    if adata is None and dataset != "simulated":
+        adata = scenarios.load(dataset)
     if dataset in ORIGINALS:
         adata = _look(adata)
     return Chapter(experiment, preset, dataset, seed, adata)
 
 
 def _or_file(experiment):
-    return ["the path of an .h5ad file"] if "geo" in experiment.datasets else []
+    return [f"the path of a file, {ENDINGS}"] if "geo" in experiment.datasets else []
 
 
 def _look(adata):

@@ -67,7 +67,7 @@ class Experiment:
             the original files don't tell.
         runs: (sizes, number of landmarks) → the `Run`s.
         measure: (AnnData or None, Run, device) → metrics.
-        files: a dataset that is a file of one's own → its path.
+        files: a dataset that is a file of one's own → its AnnData.
         minutes: method → about how long its longest run takes on a GPU, if that is
             more than seconds.
         timed: (record) → whether the run measures time, and so wants no company.
@@ -81,7 +81,7 @@ class Experiment:
     measure: Callable = field(repr=False)
     special: dict = field(default_factory=dict)
     kept: tuple = ()
-    files: dict = field(default_factory=dict)
+    files: dict = field(default_factory=dict, repr=False, compare=False)
     minutes: dict = field(default_factory=dict)
     timed: Callable = field(default=lambda record: False, repr=False)
 
@@ -122,18 +122,24 @@ class Experiment:
         every = [p for p in every if self.size(p, dataset) is not None]
         return [p for p in every if (p == "paper") == (dataset in ORIGINALS)]
 
-    def on(self, path):
-        """The experiment with an `.h5ad` file as one more dataset, by its name.
+    def on(self, path, **how):
+        """The experiment with a file as one more dataset, by its name.
+
+        Args:
+            path: of the file, as `lsmtl.data.load` takes it.
+            **how: what that takes besides.
 
         Raises:
-            ValueError: it needs what a file of profiles doesn't tell.
+            ValueError: the file can't be used, or the experiment needs what a file of
+                profiles doesn't tell.
         """
         if "geo" not in self.datasets:
             raise ValueError(
                 f"{self.name} doesn't run on a file, only on {', '.join(self.datasets)}"
             )
         name = Path(path).name
-        datasets, files = self.datasets | {name: "group"}, {name: str(path)}
+        adata = scenarios.grouped(data.load(path, **how))
+        datasets, files = self.datasets | {name: "group"}, {name: adata}
         return dataclasses.replace(self, datasets=datasets, files=files)
 
 
@@ -205,9 +211,11 @@ def planned(experiment, preset, dataset, files=True, seed=0, known=None):
         adata, (landmarks, content) = None, _recorded(known, dataset, group)
         if content is None:
             return None, []
+    elif dataset in experiment.files:
+        adata = experiment.files[dataset]
+        landmarks, content = _identified(adata, group)
     else:
-        place = experiment.files.get(dataset, dataset)
-        adata, landmarks, content = source(place, group, files)
+        adata, landmarks, content = source(dataset, group, files)
     return adata, [
         {
             "experiment": experiment.name,
