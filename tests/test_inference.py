@@ -490,6 +490,34 @@ def test_a_curve_falls_and_its_end_is_the_cross_validation():
         learning_curve(world(), ["ridge"], folds=3, sizes=[41])
 
 
+def test_ten_samples_are_enough_for_a_curve():
+    curve = learning_curve(world(10), METHODS[:2])
+    assert set(curve["samples"]) == {8}
+    assert recommend(curve).enough.startswith("Only 8 samples")
+
+
+def test_a_curve_goes_where_the_few_samples_are_of_one_group():
+    adata = world()
+    adata.obs["study"] = (np.arange(N) // 20).astype(str)
+    curve = learning_curve(adata, ["ridge"], folds=3, sizes=[10, 40], group="study")
+    assert curve["mae"].notna().all()
+    assert len(cross_validate(adata[:40], "ridge", 0, "study", 2)) == T
+
+
+def test_a_platform_too_small_to_be_scaled_is_not_judged():
+    adata = world(cohorts=1)
+    adata.obs["cohort"] = adata.obs["pair"].replace(["0", "1"], ["odd", "odd"])
+    adata.obs.loc[adata.obs["cohort"] != "odd", "cohort"] = "usual"
+    adata.uns["within"] = "cohort"
+    adata.obs["group"] = np.where(adata.obs["cohort"] == "odd", "0", adata.obs["pair"])
+    found = cross_validate(adata, "training mean", 0, "group", 4)
+    adata.X[:4] += 100  # of the odd cohort, which no other fold has
+    other = cross_validate(adata, "training mean", 0, "group", 4)
+    pd.testing.assert_frame_equal(found, other)
+    with pytest.raises(ValueError, match="fewer than 10 samples each of odd"):
+        cross_validate(adata, "training mean", 0, "cohort", 2)
+
+
 def made(**means):
     """A curve of two sizes with these errors at the end, five folds."""
     rows = []
@@ -548,6 +576,20 @@ def test_the_command_from_a_table_to_predictions(tmp_path, capsys):
     assert main([*learned, "--landmarks", "4", "--force"]) == 0
     assert main(["show", path["m"]]) == 0
     assert capsys.readouterr().out.count("4 landmarks → 11 targets") == 2
+
+
+def test_a_matrix_that_cannot_be_used_is_refused_before_landmarks_are_chosen(
+    tmp_path, capsys
+):
+    for name, x, trouble in (
+        ("none", None, "X holds no numbers"),
+        ("nan", world().X * np.nan, "sample 's0_0', gene 'L0'"),
+    ):
+        path = tmp_path / f"{name}.h5ad"
+        anndata.AnnData(x, world().obs, world().var).write_h5ad(path)
+        command = ["learn", str(path), "-o", str(tmp_path / "m"), "--landmarks", "3"]
+        assert main(command) == 2
+        assert trouble in capsys.readouterr().err
 
 
 def test_help_does_not_wait_for_torch():
