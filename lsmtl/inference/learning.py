@@ -177,7 +177,7 @@ def learning_curve(
                 landmark=source.landmark[kept],
                 genes=source.genes[kept],
             )
-    most = len(source.values) - -(-len(source.values) // folds)
+    most = len(source.values) - -(-len(source.values) // _several(folds))
     if sizes is None:
         sizes = [round(share * most) for share in SHARES]
         sizes = [size for size in sizes if size >= FEWEST] or [most]
@@ -322,11 +322,15 @@ def _source(adata, group):
 def _parts(source, seed, folds, title):
     """Pairs of rows: known, and asked about."""
     natural("seed", seed)
-    if whole("folds", folds) < 2:
-        raise ValueError(f"folds must be at least 2, got {folds}")
-    fold = methods.folds(source.group, folds, seed)
+    fold = methods.folds(source.group, _several(folds), seed)
     for number in tqdm(range(folds), desc=title, unit="fold", **CALM):
         yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+
+
+def _several(folds):
+    if whole("folds", folds) < 2:
+        raise ValueError(f"folds must be at least 2, got {folds}")
+    return folds
 
 
 def _normal(source, known):
