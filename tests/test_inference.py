@@ -235,9 +235,10 @@ def test_quantiles_make_monotone_changes_of_a_profile_harmless():
     adata = world()
     adata.uns["normalize"] = "quantile"
     model, new = learn(adata, "ridge", folds=3), world(10, 1)
-    before = model.predict(new).X
+    before = model.predict(new)
     new.X = np.exp(new.X)
-    np.testing.assert_allclose(model.predict(new).X, before, atol=1e-4)
+    np.testing.assert_allclose(model.predict(new).X, before.X, atol=1e-4)
+    assert not before.uns["inference"]["scale_checked"]
 
 
 def test_statistics_of_blocks_are_numpys():
@@ -402,6 +403,17 @@ def test_streamed_is_as_in_memory(model, tmp_path, monkeypatch, kind, platform, 
     assert {p.name for p in tmp_path.iterdir()} == {path.name, "out.h5ad"}
 
 
+def test_landmarks_that_are_absent_do_not_come_along(model, tmp_path):
+    new = world(12, 1)[:, 1:].copy()
+    new.write_h5ad(tmp_path / "new.h5ad")
+    files = tmp_path / "new.h5ad", tmp_path / "out.h5ad"
+    out = infer(model, *files, absent="zero", landmarks=True)
+    found = anndata.read_h5ad(out)
+    assert found.var_names.tolist() == new.var_names.tolist()
+    np.testing.assert_array_equal(found.X[:, : D - 1], new.X[:, : D - 1])
+    assert found.uns["inference"]["absent"].tolist() == ["L0"]
+
+
 def test_platforms_are_streamed(tmp_path):
     model = learn(world(cohorts=2, shift=3.0), "ridge", folds=3)
     new = world(20, 1, cohorts=2, shift=3.0)
@@ -488,6 +500,8 @@ def test_a_curve_falls_and_its_end_is_the_cross_validation():
     assert mean[40] == pytest.approx(full, rel=1e-5)
     with pytest.raises(ValueError, match=r"between 10 and 40.*got 41"):
         learning_curve(world(), ["ridge"], folds=3, sizes=[41])
+    with pytest.raises(ValueError, match="folds must be at least 2, got 1"):
+        learning_curve(world(), ["ridge"], folds=1)
 
 
 def test_ten_samples_are_enough_for_a_curve():
