@@ -21,6 +21,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from lsmtl import __main__ as command
 from lsmtl.__main__ import main
 from lsmtl.data import select_landmarks, with_landmarks
 from lsmtl.inference import (
@@ -604,6 +605,10 @@ def test_a_matrix_that_cannot_be_used_is_refused_before_landmarks_are_chosen(
         command = ["learn", str(path), "-o", str(tmp_path / "m"), "--landmarks", "3"]
         assert main(command) == 2
         assert trouble in capsys.readouterr().err
+
+
+def test_the_command_offers_all_methods():
+    assert list(command.METHODS) == ["recommended", *METHODS]
 
 
 def test_help_does_not_wait_for_torch():

@@ -57,8 +57,9 @@ def learn(
         curve: what `learning_curve` gave for these data; None computes it where it is
             needed for the recommendation.
         select: how many landmarks `select_landmarks` shall choose, whatever
-            `var["role"]` says; in cross-validation from the other folds' samples, as
-            those chosen from all samples would seem 1 to 3 % better than they are.
+            `var["role"]` says; for the expected errors from the other folds' samples,
+            as those chosen from all samples would seem 1 to 3 % better than they are.
+            A learning curve has those chosen from all samples for every method.
 
     Returns:
         A `Model`. That of kernel ridge holds the training samples' standardised
@@ -154,7 +155,8 @@ def learning_curve(
         methods: some of `METHODS`.
         sizes: numbers of training samples; None takes an eighth, a quarter, a half
             and all of those that cross-validation has, parts below 10 left out.
-        targets: how many, drawn at random, are predicted, at most.
+        targets: how many, drawn at random, are predicted, at most; all of data that
+            are mapped onto quantiles.
 
     Returns:
         DataFrame with the columns `method`, `samples` (to learn from), `fold` and
@@ -168,15 +170,14 @@ def learning_curve(
     source = _source(adata, group)
     rng = np.random.default_rng(seed)
     every = np.flatnonzero(~source.landmark)
-    if len(every) > whole("targets", targets):
+    if len(every) > whole("targets", targets) and not source.quantile:
         kept = source.landmark.copy()
         kept[rng.choice(every, targets, replace=False)] = True
-        if not source.quantile:
-            source = source._replace(
-                values=np.ascontiguousarray(source.values[:, kept]),
-                landmark=source.landmark[kept],
-                genes=source.genes[kept],
-            )
+        source = source._replace(
+            values=np.ascontiguousarray(source.values[:, kept]),
+            landmark=source.landmark[kept],
+            genes=source.genes[kept],
+        )
     most = len(source.values) - -(-len(source.values) // _several(folds))
     if sizes is None:
         sizes = [round(share * most) for share in SHARES]

@@ -55,9 +55,6 @@ def predictor(method, settings, weights, targets):
     Args:
         method, settings, weights: as `fitted` takes and gives them.
         targets: T.
-
-    Raises:
-        ValueError: an array is missing, or its shape doesn't fit.
     """
     tensors = {name: torch.as_tensor(array) for name, array in weights.items()}
     if method == "training mean":

@@ -1,4 +1,4 @@
-"""Infer the targets of profiles from file to file, a thousand profiles at a time.
+"""Infer the targets of profiles from file to file, block by block.
 
 Memory depends on the numbers of genes, not of profiles, where a file is `.h5ad`. The
 names of profiles are held for `.gctx`, `.csv` and `.tsv`; a file with a line a gene
