@@ -20,7 +20,7 @@ def main(arguments=None):
 
 
 def _learn(given):
-    from lsmtl.data.datasets import load, read_matrix
+    from lsmtl.data.datasets import load, read_matrix, validate_values
     from lsmtl.inference import learn
     from lsmtl.inference.model import written
 
@@ -28,6 +28,7 @@ def _learn(given):
     wanted, select = given.landmarks, None
     if wanted is not None and wanted.isdecimal():
         select, adata = int(wanted), read_matrix(given.matrix, given.genes)
+        validate_values(adata)
     else:
         adata = load(given.matrix, wanted, given.genes)
     print(f"{adata.n_obs} samples, {adata.n_vars} genes")

@@ -21,6 +21,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from lsmtl import __main__ as command
 from lsmtl.__main__ import main
 from lsmtl.data import select_landmarks, with_landmarks
 from lsmtl.inference import (
@@ -235,9 +236,10 @@ def test_quantiles_make_monotone_changes_of_a_profile_harmless():
     adata = world()
     adata.uns["normalize"] = "quantile"
     model, new = learn(adata, "ridge", folds=3), world(10, 1)
-    before = model.predict(new).X
+    before = model.predict(new)
     new.X = np.exp(new.X)
-    np.testing.assert_allclose(model.predict(new).X, before, atol=1e-4)
+    np.testing.assert_allclose(model.predict(new).X, before.X, atol=1e-4)
+    assert not before.uns["inference"]["scale_checked"]
 
 
 def test_statistics_of_blocks_are_numpys():
@@ -402,6 +404,17 @@ def test_streamed_is_as_in_memory(model, tmp_path, monkeypatch, kind, platform, 
     assert {p.name for p in tmp_path.iterdir()} == {path.name, "out.h5ad"}
 
 
+def test_landmarks_that_are_absent_do_not_come_along(model, tmp_path):
+    new = world(12, 1)[:, 1:].copy()
+    new.write_h5ad(tmp_path / "new.h5ad")
+    files = tmp_path / "new.h5ad", tmp_path / "out.h5ad"
+    out = infer(model, *files, absent="zero", landmarks=True)
+    found = anndata.read_h5ad(out)
+    assert found.var_names.tolist() == new.var_names.tolist()
+    np.testing.assert_array_equal(found.X[:, : D - 1], new.X[:, : D - 1])
+    assert found.uns["inference"]["absent"].tolist() == ["L0"]
+
+
 def test_platforms_are_streamed(tmp_path):
     model = learn(world(cohorts=2, shift=3.0), "ridge", folds=3)
     new = world(20, 1, cohorts=2, shift=3.0)
@@ -488,6 +501,36 @@ def test_a_curve_falls_and_its_end_is_the_cross_validation():
     assert mean[40] == pytest.approx(full, rel=1e-5)
     with pytest.raises(ValueError, match=r"between 10 and 40.*got 41"):
         learning_curve(world(), ["ridge"], folds=3, sizes=[41])
+    with pytest.raises(ValueError, match="folds must be at least 2, got 1"):
+        learning_curve(world(), ["ridge"], folds=1)
+
+
+def test_ten_samples_are_enough_for_a_curve():
+    curve = learning_curve(world(10), METHODS[:2])
+    assert set(curve["samples"]) == {8}
+    assert recommend(curve).enough.startswith("Only 8 samples")
+
+
+def test_a_curve_goes_where_the_few_samples_are_of_one_group():
+    adata = world()
+    adata.obs["study"] = (np.arange(N) // 20).astype(str)
+    curve = learning_curve(adata, ["ridge"], folds=3, sizes=[10, 40], group="study")
+    assert curve["mae"].notna().all()
+    assert len(cross_validate(adata[:40], "ridge", 0, "study", 2)) == T
+
+
+def test_a_platform_too_small_to_be_scaled_is_not_judged():
+    adata = world(cohorts=1)
+    adata.obs["cohort"] = adata.obs["pair"].replace(["0", "1"], ["odd", "odd"])
+    adata.obs.loc[adata.obs["cohort"] != "odd", "cohort"] = "usual"
+    adata.uns["within"] = "cohort"
+    adata.obs["group"] = np.where(adata.obs["cohort"] == "odd", "0", adata.obs["pair"])
+    found = cross_validate(adata, "training mean", 0, "group", 4)
+    adata.X[:4] += 100  # of the odd cohort, which no other fold has
+    other = cross_validate(adata, "training mean", 0, "group", 4)
+    pd.testing.assert_frame_equal(found, other)
+    with pytest.raises(ValueError, match="fewer than 10 samples each of odd"):
+        cross_validate(adata, "training mean", 0, "cohort", 2)
 
 
 def made(**means):
@@ -548,6 +591,24 @@ def test_the_command_from_a_table_to_predictions(tmp_path, capsys):
     assert main([*learned, "--landmarks", "4", "--force"]) == 0
     assert main(["show", path["m"]]) == 0
     assert capsys.readouterr().out.count("4 landmarks → 11 targets") == 2
+
+
+def test_a_matrix_that_cannot_be_used_is_refused_before_landmarks_are_chosen(
+    tmp_path, capsys
+):
+    for name, x, trouble in (
+        ("none", None, "X holds no numbers"),
+        ("nan", world().X * np.nan, "sample 's0_0', gene 'L0'"),
+    ):
+        path = tmp_path / f"{name}.h5ad"
+        anndata.AnnData(x, world().obs, world().var).write_h5ad(path)
+        command = ["learn", str(path), "-o", str(tmp_path / "m"), "--landmarks", "3"]
+        assert main(command) == 2
+        assert trouble in capsys.readouterr().err
+
+
+def test_the_command_offers_all_methods():
+    assert list(command.METHODS) == ["recommended", *METHODS]
 
 
 def test_help_does_not_wait_for_torch():

@@ -47,6 +47,11 @@ def test_all_choices_predict_the_same_genes_and_more_landmarks_help(adata):
         assert many < few
 
 
+def test_a_small_matrix_leaves_targets_to_choose_from(adata):
+    for choice in CHOICES:
+        assert measured(adata, choice, 20, 1000, 0, "group")["mae"] > 0
+
+
 def test_the_error_is_as_promised_where_all_samples_are_alike():
     adata = data.simulate(600, 20, 80, seed=1)
     found = expected(adata, "ridge", 0, "group")

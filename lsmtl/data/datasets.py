@@ -152,6 +152,11 @@ def validate(adata):
     for role in ROLES:
         if not (roles == role).any():
             raise ValueError(f"no gene has the role {role!r}")
+    validate_values(adata)
+
+
+def validate_values(adata):
+    """As `validate`, whatever the roles: gene names and values only."""
     twice = adata.var_names[adata.var_names.duplicated()].unique()
     if len(twice):
         raise ValueError(

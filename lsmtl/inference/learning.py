@@ -16,7 +16,7 @@ from lsmtl.data.preprocess import quantile_normalize, reference_quantiles
 from lsmtl.data.splits import FEWEST, column
 from lsmtl.inference import methods
 from lsmtl.inference.methods import METHODS
-from lsmtl.inference.model import QUANTILES, Model, statistics
+from lsmtl.inference.model import QUANTILES, Model, some, statistics
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of the training samples, in a learning curve
 CLOSE = 0.02  # how much lower an error must be to count as lower: a share
@@ -57,8 +57,9 @@ def learn(
         curve: what `learning_curve` gave for these data; None computes it where it is
             needed for the recommendation.
         select: how many landmarks `select_landmarks` shall choose, whatever
-            `var["role"]` says; in cross-validation from the other folds' samples, as
-            those chosen from all samples would seem 1 to 3 % better than they are.
+            `var["role"]` says; for the expected errors from the other folds' samples,
+            as those chosen from all samples would seem 1 to 3 % better than they are.
+            A learning curve has those chosen from all samples for every method.
 
     Returns:
         A `Model`. That of kernel ridge holds the training samples' standardised
@@ -94,7 +95,8 @@ def cross_validate(adata, method, seed=0, group=None, folds=5, select=None):
 
     Every fold's samples are predicted by a model of the others, landmark values in,
     targets in the data's units out: the way that new profiles go. A platform that no
-    other fold has is scaled by itself, its targets too.
+    other fold has is scaled by itself, its targets too; with fewer than 10 samples in
+    the fold it isn't judged.
 
     Args:
         adata, seed, group, folds: as `learn`.
@@ -152,8 +154,9 @@ def learning_curve(
         adata, seed, group, folds: as `learn`.
         methods: some of `METHODS`.
         sizes: numbers of training samples; None takes an eighth, a quarter, a half
-            and all of those that cross-validation has, sizes below 10 left out.
-        targets: how many, drawn at random, are predicted, at most.
+            and all of those that cross-validation has, parts below 10 left out.
+        targets: how many, drawn at random, are predicted, at most; all of data that
+            are mapped onto quantiles.
 
     Returns:
         DataFrame with the columns `method`, `samples` (to learn from), `fold` and
@@ -167,23 +170,23 @@ def learning_curve(
     source = _source(adata, group)
     rng = np.random.default_rng(seed)
     every = np.flatnonzero(~source.landmark)
-    if len(every) > whole("targets", targets):
+    if len(every) > whole("targets", targets) and not source.quantile:
         kept = source.landmark.copy()
         kept[rng.choice(every, targets, replace=False)] = True
-        if not source.quantile:
-            source = source._replace(
-                values=np.ascontiguousarray(source.values[:, kept]),
-                landmark=source.landmark[kept],
-                genes=source.genes[kept],
-            )
-    most = len(source.values) - -(-len(source.values) // folds)
+        source = source._replace(
+            values=np.ascontiguousarray(source.values[:, kept]),
+            landmark=source.landmark[kept],
+            genes=source.genes[kept],
+        )
+    most = len(source.values) - -(-len(source.values) // _several(folds))
     if sizes is None:
         sizes = [round(share * most) for share in SHARES]
         sizes = [size for size in sizes if size >= FEWEST] or [most]
+    fewest = min(FEWEST, most)
     for size in sizes:
-        if not FEWEST <= whole("every size", size) <= most:
+        if not fewest <= whole("every size", size) <= most:
             raise ValueError(
-                f"sizes must lie between {FEWEST} and {most}, which {folds} folds of "
+                f"sizes must lie between {fewest} and {most}, which {folds} folds of "
                 f"{len(source.values)} samples leave; got {size}"
             )
     rows = []
@@ -193,12 +196,14 @@ def learning_curve(
         order = pd.Index(units).get_indexer(source.group[known])
         known = known[np.argsort(order, kind="stable")]
         for size in sizes:
-            some = np.sort(known if size == max(sizes) == most else known[:size])
-            values = _normal(source, some)
+            few = np.sort(known if size == max(sizes) == most else known[:size])
+            values = _normal(source, few)
             for method in methods:
-                model = _trained(source, values, some, method, seed)
+                model = _trained(source, values, few, method, seed)
                 said, seen, _ = _asked(model, source, values, asked)
-                rows.append((method, size, fold, float(np.abs(said - seen).mean())))
+                rows.append(
+                    (method, size, fold, float(np.nanmean(np.abs(said - seen))))
+                )
     return pd.DataFrame(rows, columns=["method", "samples", "fold", "mae"])
 
 
@@ -318,11 +323,15 @@ def _source(adata, group):
 def _parts(source, seed, folds, title):
     """Pairs of rows: known, and asked about."""
     natural("seed", seed)
-    if whole("folds", folds) < 2:
-        raise ValueError(f"folds must be at least 2, got {folds}")
-    fold = methods.folds(source.group, folds, seed)
+    fold = methods.folds(source.group, _several(folds), seed)
     for number in tqdm(range(folds), desc=title, unit="fold", **CALM):
         yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+
+
+def _several(folds):
+    if whole("folds", folds) < 2:
+        raise ValueError(f"folds must be at least 2, got {folds}")
+    return folds
 
 
 def _normal(source, known):
@@ -386,14 +395,25 @@ def _trained(source, values, known, method, seed):
 
 
 def _asked(model, source, values, asked):
-    """Of rows: predictions, truth, both in deviations, and what a deviation is."""
+    """Of rows: predictions, truth, both in deviations, and what a deviation is.
+
+    Predictions are NaN for platforms that are unknown and too small to be scaled.
+    """
     x, y = source.values[asked][:, source.landmark], values[asked][:, ~source.landmark]
     at = pd.Index(model.platforms).get_indexer(source.platform[asked])
     mean, scale = (model.scaling[f"y_{k}"][at] for k in ("mean", "deviation"))
     said = model.deviations(x, at, anyway=True)
     for name in np.unique(source.platform[asked][at < 0]):
         rows = source.platform[asked] == name
+        if rows.sum() < FEWEST:
+            said[rows] = np.nan
+            continue
         said[rows] = model.deviations(x[rows], at[rows], statistics([x[rows]]))
         mean[rows], deviation = statistics([y[rows]])
         scale[rows] = np.where(np.isinf(deviation), 1.0, deviation)
+    if np.isnan(said).all():
+        raise ValueError(
+            f"a fold can't be judged: it has fewer than {FEWEST} samples each of "
+            f"{some(np.unique(source.platform[asked]))}, which no other fold has"
+        )
     return said, (y - mean) / scale, scale

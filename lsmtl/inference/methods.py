@@ -32,7 +32,8 @@ def fitted(method, x, y, labels, seed):
         method: one of `METHODS`.
         x: (n, D) float32 tensor, standardised landmarks.
         y: (n, T) float32 tensor, standardised targets.
-        labels: (n,) array; rows with the same label stay together.
+        labels: (n,) array; rows with the same label stay together, unless all have
+            the same.
         seed: decides folds, and a network's start, batches and dropout.
 
     Returns:
@@ -41,6 +42,8 @@ def fitted(method, x, y, labels, seed):
     one_of("method", method, METHODS)
     if method == "training mean":
         return {}, {}
+    if len(np.unique(labels)) == 1:
+        labels = np.arange(len(labels))
     inner = folds(labels, min(INNER, len(np.unique(labels))), seed)
     parts = [(inner != k, inner == k) for k in np.unique(inner)]
     return FITS[method](x, y, parts, seed)
@@ -52,9 +55,6 @@ def predictor(method, settings, weights, targets):
     Args:
         method, settings, weights: as `fitted` takes and gives them.
         targets: T.
-
-    Raises:
-        ValueError: an array is missing, or its shape doesn't fit.
     """
     tensors = {name: torch.as_tensor(array) for name, array in weights.items()}
     if method == "training mean":

@@ -217,17 +217,18 @@ class Model:
         from lsmtl import __version__
 
         absent = [g for g, c in zip(self.landmarks, columns, strict=True) if c < 0]
-        units = "deviations" if platform == "own" else "those of the data"
-        if "reference" in self.scaling and platform != "own":
+        own, mapped = platform == "own", "reference" in self.scaling
+        units = "deviations" if own else "those of the data"
+        if mapped and not own:
             units += ", mapped onto the training samples' quantiles"
         return {
             "model": self.digest,
             "method": self.method,
             "lsmtl": __version__,
             "units": units,
-            "platform": "as in obs" if platform is None else platform,
+            "platform": platform or ("as in obs" if self.within else "all"),
             "absent": np.array(absent, dtype=str),
-            "scale_checked": not (anyway or platform == "own"),
+            "scale_checked": not (anyway or own or mapped),
         }
 
     @functools.cached_property

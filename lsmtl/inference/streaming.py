@@ -1,4 +1,4 @@
-"""Infer the targets of profiles from file to file, a thousand profiles at a time.
+"""Infer the targets of profiles from file to file, block by block.
 
 Memory depends on the numbers of genes, not of profiles, where a file is `.h5ad`. The
 names of profiles are held for `.gctx`, `.csv` and `.tsv`; a file with a line a gene
@@ -50,8 +50,8 @@ def infer(
         platform, absent, anyway: as `Model.predict`; `"own"` reads the file twice.
         force: whether to replace a file that is there.
         genes: of a CSV or TSV file, whether they are its `"columns"` or its `"rows"`.
-        landmarks: whether the measured landmarks come along, before the targets;
-            `var["role"]` then tells them apart.
+        landmarks: whether the measured landmarks come along, before the targets, but
+            for absent ones; `var["role"]` then tells them apart.
 
     Returns:
         The path of the result.
@@ -68,13 +68,14 @@ def infer(
     one_of("landmarks", landmarks, (True, False))
     with written(out, force) as part, _opened(profiles, genes, out) as source:
         columns = model.columns(source.genes, absent)
-        width = len(model.targets) + landmarks * len(model.landmarks)
-        _room(out, source.count, width)
+        there = columns >= 0
+        first = list(np.array(model.landmarks, object)[there & landmarks])
+        _room(out, source.count, len(first) + len(model.targets))
         own = None
         if platform == "own":
             blocks = (_gathered(x, columns) for _, x, _ in source.blocks(columns, None))
             own = statistics(blocks)
-        with _Result(part, model, width, landmarks) as result:
+        with _Result(part, model, first) as result:
             about = model.told(platform, columns, anyway) | {"profiles": profiles.name}
             bar = tqdm(total=source.count, desc="infer", unit="profile", delay=3)
             with bar:
@@ -82,7 +83,8 @@ def infer(
                     x = _gathered(x, columns)
                     at = model.platform_of(platform, labels, len(x))
                     found = model.block(x, at, own, anyway)
-                    result.add(names, np.hstack([x, found]) if landmarks else found)
+                    more = [x[:, there]] if first else []
+                    result.add(names, np.hstack([*more, found]))
                     bar.update(len(x))
             result.end(source, about)
     return out
@@ -134,12 +136,13 @@ class _Disk:
 class _Result:
     """An `.h5ad` that grows by blocks, in AnnData's format."""
 
-    def __init__(self, path, model, width, landmarks):
+    def __init__(self, path, model, landmarks):
         import h5py
 
         self.disk = _Disk(path)
         self.file = h5py.File(self.disk, "w")
         self.model, self.landmarks, self.count = model, landmarks, 0
+        width = len(landmarks) + len(model.targets)
         rows = max(2**20 // (4 * width), 1)  # a chunk of a megabyte
         self.x = self.file.create_dataset(
             "X", (0, width), "f4", maxshape=(None, width), chunks=(rows, width)
@@ -194,7 +197,7 @@ class _Result:
             del file["names"]
         var = self.model.var()
         if self.landmarks:
-            first = pd.DataFrame({"role": "landmark"}, index=self.model.landmarks)
+            first = pd.DataFrame({"role": "landmark"}, index=self.landmarks)
             var = pd.concat([first, var.assign(role="target")])
         write_elem(file, "var", var)
         write_elem(file, "uns", {"inference": about})

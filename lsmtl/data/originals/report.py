@@ -78,11 +78,12 @@ def _samples(use, distance):
 
 def _genes(files, unused):
     genes = files.genes
-    roles = genes["role"].value_counts()
+    roles, different = genes["role"].value_counts(), genes["ensembl"].nunique()
+    shared = ", so that some share their values in RNA sequencing"
     lines = [
         f"- {roles['landmark']:,} landmarks and {roles['target']:,} targets, all of "
-        f"them in all three files; {genes['ensembl'].nunique():,} different Ensembl "
-        "genes, so that some share their values in RNA sequencing"
+        f"them in all three files; {different:,} different Ensembl "
+        f"genes{shared if different < len(genes) else ''}"
     ]
     for name, (_, columns) in files.shapes().items():
         reasons = unused.loc[unused["file"] == name, "reason"].value_counts()

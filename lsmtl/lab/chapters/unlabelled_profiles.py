@@ -52,6 +52,9 @@ def hide(adata, splits, share, seed, group):
 
     Each cohort's means, and the targets' deviations, then come from the profiles that
     kept them: those that `splits` used know the hidden targets too.
+
+    Raises:
+        ValueError: a cohort has no training profile.
     """
     within = adata.uns.get("within")
     cohorts = pd.Series("", adata.obs_names)
@@ -73,7 +76,11 @@ def hide(adata, splits, share, seed, group):
         means = torch.stack([v.mean(0) for v in known])  # (cohorts, genes)
         spreads = torch.stack([v.std(0, correction=0) for v in known])
         for part in parts:
-            rows = np.searchsorted(names, cohorts[list(part.samples)].to_numpy(str))
+            labels = cohorts[list(part.samples)].to_numpy(str)
+            rows = pd.Index(names).get_indexer(labels)
+            if (rows < 0).any():
+                unknown = str(labels[rows < 0][0])
+                raise ValueError(f"no training profile is of {unknown!r}")
             mean, spread = means[rows], spreads[rows]  # (n, genes)
             spread = spread.clamp(min=0.1) if deviations else torch.ones_like(mean)
             yield (getattr(part, name) - mean) / spread, mean, spread

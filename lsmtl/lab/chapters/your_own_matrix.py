@@ -63,8 +63,8 @@ def measured(adata, choice, count, scored, seed, group):
         adata: AnnData with `var["role"]`.
         choice: one of `CHOICES`; `"as marked"` draws from those that the role marks.
         count: number of landmarks.
-        scored: number of genes to predict, drawn from the targets; no choice may take
-            them.
+        scored: number of genes to predict, drawn from the targets, at most half of
+            them; no choice may take them.
         seed: decides the split, the scored genes and what is drawn.
         group: the obs column that keeps samples together.
 
@@ -73,7 +73,8 @@ def measured(adata, choice, count, scored, seed, group):
     """
     rng = np.random.default_rng(seed)
     role = adata.var["role"].to_numpy(str)
-    genes = rng.permutation(np.flatnonzero(role == "target"))[:scored]
+    targets = rng.permutation(np.flatnonzero(role == "target"))
+    genes = targets[: min(scored, (len(targets) + 1) // 2)]
     free = np.setdiff1d(np.arange(adata.n_vars), genes)
     part = _part(adata, seed, group)
     if choice == "selected":
