@@ -66,14 +66,17 @@ def execute(page, parameters, folder, environment):
     name = "-".join([page.stem, *parameters.values()])
     given = [word for pair in parameters.items() for word in ("-p", *pair)]
     start = time.monotonic()
-    run = subprocess.run(
-        [sys.executable, "-m", "papermill", page, folder / f"{name}.ipynb", *given],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
+    try:
+        run = subprocess.run(
+            [sys.executable, "-m", "papermill", page, folder / f"{name}.ipynb", *given],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        return time.monotonic() - start, f"not done after {PATIENCE} s\n"
     error = run.stderr[-2000:] if run.returncode else ""
     if error or parameters.get("dataset") not in ORIGINALS:
         return time.monotonic() - start, error
