@@ -660,3 +660,20 @@ def test_landmarks_are_chosen_without_the_fold_that_is_asked():
     found = cross_validate(adata, "training mean", folds=3, select=5)
     assert set(found.index) == set(adata.var_names[D:])
     np.testing.assert_allclose(found["mae"], (total / count)[D:], rtol=1e-5)
+
+
+def test_a_block_of_its_own_kind_is_no_other_scale(tmp_path):
+    adata = with_landmarks(world(), ["L0"])
+    model = learn(adata, "ridge", folds=2)
+    many = anndata.concat([adata] * 120, index_unique="-")
+    many = many[np.argsort(many[:, "L0"].X[:, 0])].copy()
+    first = many[:256, "L0"].X
+    with pytest.raises(ValueError, match="another scale"):
+        model.check_scale(first)
+    many.write_h5ad(tmp_path / "sorted.h5ad")
+    infer(model, tmp_path / "sorted.h5ad", tmp_path / "out.h5ad")
+    many.X = 100 * many.X
+    many.write_h5ad(tmp_path / "large.h5ad")
+    with pytest.raises(ValueError, match="another scale"):
+        infer(model, tmp_path / "large.h5ad", tmp_path / "none.h5ad")
+    assert not (tmp_path / "none.h5ad").exists()

@@ -74,6 +74,10 @@ def test_blocks_put_together_are_the_whole(tmp_path, genes):
         (",a,a\ns,1,2\n", "gene 'a' occurs twice"),
         (",a,\ns,1,2\n", "gene 2 has an empty name"),
         (",a,b\ns,1,2\ns,1,2\n", "line 3: sample 's' occurs twice"),
+        (
+            "a,b\n0.5,1\n1.5,2\n",
+            "decimals for names, such as 0.5: is 'a'",
+        ),
         (",a,b\n,1,2\n", "line 2: sample 1 has an empty name"),
         (",a,b\ns,1,2\r\nt,1,2\n", "line 2 ends in"),
         (",a,b\ns,1,2", "line 2 is cut off"),

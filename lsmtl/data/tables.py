@@ -1,6 +1,7 @@
 """Expression matrices as tables of text: CSV and TSV."""
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from lsmtl._checks import one_of, whole
 from lsmtl.data.gct import lines_of, numbers
 from lsmtl.data.matrices import assembled, measured, named, new_name
 
+DECIMAL = re.compile(r"[-+]?[0-9]*\.[0-9]+([eE][-+]?[0-9]+)?")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -57,7 +59,7 @@ def table_blocks(path, size, genes="columns", minimum=None):
     delimiter = DELIMITERS[kind(path)]
     lines = lines_of(path)
     column, row = ("gene", "sample") if genes == "columns" else ("sample", "gene")
-    _, *columns = _cells(path, *next(lines, (1, "")), delimiter)
+    corner, *columns = _cells(path, *next(lines, (1, "")), delimiter)
     if not columns:
         raise ValueError(
             f"{path.name}, line 1: expected a cell and the names of the {column}s, "
@@ -67,6 +69,11 @@ def table_blocks(path, size, genes="columns", minimum=None):
     seen, names, values, any_block = set(), [], [], False
 
     def block():
+        if corner and all(DECIMAL.fullmatch(name) for name in names):
+            raise ValueError(
+                f"{path.name}: all {row}s have decimals for names, such as {names[0]}: "
+                f"is {corner!r} a {column}, and the column of {row} names missing?"
+            )
         x = np.array(values, np.float32).reshape(len(names), len(columns))
         if genes == "columns":
             x = measured(path, x, names, columns, minimum)

@@ -380,7 +380,7 @@ def _trained(source, values, known, method, seed):
         tuple(map(str, names)),
         source.within,
     )
-    z = model.standardized(x, at, anyway=True)
+    z = model.standardized(x, at)
     if source.quantile:
         scaling["reference"] = reference.astype(np.float64)
     y = (y - scaling["y_mean"][at]) / scaling["y_deviation"][at]
@@ -402,7 +402,7 @@ def _asked(model, source, values, asked):
     x, y = source.values[asked][:, source.landmark], values[asked][:, ~source.landmark]
     at = pd.Index(model.platforms).get_indexer(source.platform[asked])
     mean, scale = (model.scaling[f"y_{k}"][at] for k in ("mean", "deviation"))
-    said = model.deviations(x, at, anyway=True)
+    said = model.deviations(x, at)
     for name in np.unique(source.platform[asked][at < 0]):
         rows = source.platform[asked] == name
         if rows.sum() < FEWEST:

@@ -88,10 +88,12 @@ class Model:
         labels = adata.obs.get(self.within)
         at = self.platform_of(platform, labels, len(x))
         own = statistics([x]) if platform == "own" else None
+        if self.has_scale(platform, anyway):
+            self.check_scale(x)
         found = np.empty((len(x), len(self.targets)), np.float32)
         for start in range(0, len(x), ROWS):
             rows = slice(start, start + ROWS)
-            found[rows] = self.block(x[rows], at[rows], own, anyway)
+            found[rows] = self.block(x[rows], at[rows], own)
         uns = {"inference": self.told(platform, columns, anyway)}
         return anndata.AnnData(found, adata.obs.copy(), self.var(), uns)
 
@@ -149,41 +151,45 @@ class Model:
             raise ValueError(f"obs[{self.within!r}] has {some(unknown)}; {advice}")
         return at
 
-    def block(self, x, at, own=None, anyway=False):
+    def block(self, x, at, own=None):
         """Predictions (B, T) for landmark values x (B, D), NaN where absent.
 
         Args:
             x: float32, in the data's units.
             at: (B,) numbers of platforms.
             own: (mean, deviation), each (D,), that replace the platforms'.
-            anyway: as `predict`.
         """
-        found = self.deviations(x, at, own, anyway)
+        found = self.deviations(x, at, own)
         if own is not None:
             return found
         found = found * self.scaling["y_deviation"][at] + self.scaling["y_mean"][at]
         return found.astype(np.float32)
 
-    def deviations(self, x, at, own=None, anyway=False):
+    def deviations(self, x, at, own=None):
         """As `block`, in deviations from the targets' means."""
-        z = self.standardized(x, at, own, anyway)
+        z = self.standardized(x, at, own)
         return self._predictor(torch.from_numpy(z)).numpy()
 
-    def standardized(self, x, at, own=None, anyway=False):
+    def standardized(self, x, at, own=None):
         """Landmark values in deviations from their means, (B, D) float32."""
-        if "reference" in self.scaling:
+        if "reference" in self.scaling and own is None:
             import anndata
 
-            if own is None:
-                raw = anndata.AnnData(x)
-                x = quantile_normalize(raw, self.scaling["reference"]).X
-        elif own is None and not anyway:
-            self._check_scale(x)
+            raw = anndata.AnnData(x)
+            x = quantile_normalize(raw, self.scaling["reference"]).X
         mean, deviation = own or (self.scaling[k][at] for k in SCALING[:2])
         z = (x - mean) / deviation
         return np.nan_to_num(z, nan=0.0).astype(np.float32)
 
-    def _check_scale(self, x):
+    def has_scale(self, platform, anyway):
+        """Whether profiles must be on the scale of the training data."""
+        return not (anyway or platform == "own" or "reference" in self.scaling)
+
+    def check_scale(self, x):
+        """A ValueError if landmark values x (n, D) are on another scale.
+
+        Too few values tell nothing.
+        """
         values = x[np.isfinite(x)]
         if len(values) < MANY:
             return

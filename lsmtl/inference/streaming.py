@@ -23,6 +23,7 @@ from lsmtl.data.tables import DELIMITERS, kind, table_blocks
 from lsmtl.inference.model import ROWS, Model, load_model, statistics, written
 
 VALUES = 2**23  # of a file that are in memory at a time, at most
+JUDGED = 2**15  # values: a single block may be all zeros, or of one tissue
 GENES = 64  # lines of a gct that are in memory at a time
 
 
@@ -79,15 +80,33 @@ def infer(
             about = model.told(platform, columns, anyway) | {"profiles": profiles.name}
             bar = tqdm(total=source.count, desc="infer", unit="profile", delay=3)
             with bar:
-                for names, x, labels in source.blocks(columns, model.within):
-                    x = _gathered(x, columns)
+                blocks = (
+                    (names, _gathered(x, columns), labels)
+                    for names, x, labels in source.blocks(columns, model.within)
+                )
+                if model.has_scale(platform, anyway):
+                    blocks = _on_scale(model, blocks)
+                for names, x, labels in blocks:
                     at = model.platform_of(platform, labels, len(x))
-                    found = model.block(x, at, own, anyway)
+                    found = model.block(x, at, own)
                     more = [x[:, there]] if first else []
                     result.add(names, np.hstack([*more, found]))
                     bar.update(len(x))
             result.end(source, about)
     return out
+
+
+def _on_scale(model, blocks):
+    """The blocks, whose scale is checked `JUDGED` values or more at a time."""
+    pool, judged = [], False
+    for names, x, labels in blocks:
+        pool.append(x)
+        if sum(part.size for part in pool) >= JUDGED:
+            model.check_scale(np.concatenate(pool))
+            pool, judged = [], True
+        yield names, x, labels
+    if pool and not judged:
+        model.check_scale(np.concatenate(pool))
 
 
 class _Disk:

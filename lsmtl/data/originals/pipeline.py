@@ -27,9 +27,10 @@ from lsmtl.data.originals.work import Work, peak_memory, replace
 HERE = Path(__file__).parent
 USED = [
     HERE / f"{name}.py"
-    for name in ("duplicates", "files", "pipeline", "stages", "sums")
+    for name in ("duplicates", "files", "pipeline", "stages", "sums", "work")
 ]
-USED += [HERE.parent / f"{name}.py" for name in ("on_demand", "splits")]
+READERS = ("blocks", "gct", "gctx", "matrices")
+USED += [HERE.parent / f"{name}.py" for name in ("on_demand", "splits", *READERS)]
 USED += sorted((HERE.parent / "preprocess").glob("*.py"))
 PLATFORMS = {"1000G": "validation", "GTEx": "test"}
 FULL = (errno.ENOSPC, errno.EDQUOT)
