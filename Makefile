@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 TABLES := table-1 table-2 table-3
 
-.PHONY: help book test data records $(TABLES) tables bench gpu-bundle gpu-records merge-records clean
+.PHONY: help book test data dry-run records $(TABLES) tables bench gpu-bundle gpu-records merge-records clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -45,11 +45,17 @@ test: $(READY)  ## check style, package, chapters, book and pages
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/site
+	$(BIN)/python scripts/dry_run.py --essential
 	$(BUILD)
 	$(BIN)/pytest tests/site
 
-data: $(READY)  ## download the on-demand datasets, or tell what is missing
-	$(BIN)/python -m lsmtl.data
+data: $(READY)  ## get the on-demand datasets, or prepare D-GEX's files: DGEX=folder
+	$(BIN)/python -m lsmtl.data $(if $(DGEX),--dgex "$(DGEX)" \
+	  $(if $(CONVENTIONS),--conventions $(CONVENTIONS)) \
+	  $(if $(OUTPUT),--output "$(OUTPUT)"))
+
+dry-run: $(READY)  ## try preset paper on small simulated originals, all pages
+	$(BIN)/python scripts/dry_run.py
 
 records: $(READY)  ## make the run records that are missing (PRESET=laptop EXPERIMENT=…)
 	LSMTL_RECORDS=book/records $(BIN)/python -m lsmtl.lab --preset $(PRESET) \

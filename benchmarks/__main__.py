@@ -11,11 +11,11 @@ import contextlib
 import sys
 import time
 
-from benchmarks import engine, lasso, step
+from benchmarks import engine, lasso, originals, step
 from lsmtl._checks import one_of
 from lsmtl.lab import records
 
-MODULES = {"engine": engine, "lasso": lasso, "step": step}
+MODULES = {"engine": engine, "lasso": lasso, "originals": originals, "step": step}
 VERSION = 1  # the recipe_version of all benchmarks
 
 

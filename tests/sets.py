@@ -1,13 +1,18 @@
 """Which datasets are here."""
 
-from lsmtl.data import fetch
+from lsmtl.data import fetch, originals
 from lsmtl.lab.scenarios import FROM
 
 
 def here(dataset):
     """Whether the files of a set, or of all sets of a scenario, are here."""
-    return all(
-        fetch.available(name)
-        for name in FROM.get(dataset, (dataset,))
-        if name in fetch.DATASETS
-    )
+    return all(map(_here, FROM.get(dataset, (dataset,))))
+
+
+def _here(name):
+    if name not in originals.PRODUCTS:
+        return name not in fetch.DATASETS or fetch.available(name)
+    try:
+        return originals.path(name).is_file()
+    except FileNotFoundError:
+        return False

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from benchmarks import engine, lasso, step
+from benchmarks import engine, lasso, originals, step
 from benchmarks.__main__ import main
+from lsmtl.data import fetch
 from lsmtl.lab import records
 
 
@@ -80,6 +81,24 @@ def test_ways_to_train_are_compared_with_the_memory_and_a_plain_loop(small):
     assert "over_plain" in found["fp32"] and "over_plain" not in found["bf16"]
 
 
+def test_the_original_files_are_projected_to_their_height(small, tmp_path, monkeypatch):
+    for name, role in (("map_lm.txt", "L"), ("map_tg.txt", "T")):
+        lines = (f"{role}{i}\tENSG{role}{i}\t{role}{i}_at\n" for i in range(9))
+        (tmp_path / name).write_text("".join(lines))
+    monkeypatch.setattr(fetch, "path", tmp_path.joinpath)
+    monkeypatch.setattr(originals, "HEIGHTS", (40, 60))
+    monkeypatch.setattr(originals, "FULL", 100)
+    sizes = {"probes": 30, "gtex": [5, 30], "geuvadis": [5, 30]}
+    monkeypatch.setattr(originals, "SIZES", sizes)
+    monkeypatch.setattr(originals, "FAMILIES", 2)
+    monkeypatch.setattr(originals, "COPIES", 4)
+    main(["originals"])
+    low, high = (r["metrics"] for r in records.read("bench").values())
+    assert low["removed"] == high["removed"] == 2 * 8 + 3
+    full = high["seconds"] + 2 * (high["seconds"] - low["seconds"])
+    assert high["full_minutes"] == pytest.approx(full / 60, rel=1e-2)
+
+
 def test_an_unknown_benchmark_is_refused(small):
-    with pytest.raises(ValueError, match=r"engine, lasso, step.* 'speed'"):
+    with pytest.raises(ValueError, match=r"engine, lasso, originals, step.* 'speed'"):
         main(["speed"])

@@ -44,10 +44,11 @@ def test_every_shipped_set_loads(name):
 def test_names_are_sorted_and_name_all_sets():
     on_demand = {"arrays", "rnaseq", "gtex59", "deepdiff", "deepdiff-full", "mhc"}
     assert names() == sorted(names())
-    assert set(names()) == {*SHIPPED, *on_demand, "exam", "school"}
+    originals = {"geo", "geo-rnaseq", "geo-dgex", "geo-rnaseq-dgex"}
+    assert set(names()) == {*SHIPPED, *on_demand, *originals, "exam", "school"}
 
 
-@pytest.mark.parametrize("name", ["brest", "", "breast.csv"])
+@pytest.mark.parametrize("name", ["brest", "", "breast.xls"])
 def test_an_unknown_name_is_refused_with_those_allowed(name):
     with pytest.raises(ValueError, match=f"{', '.join(names())}.* got {name!r}"):
         load(name)
@@ -89,7 +90,7 @@ def test_landmarks_of_a_shipped_set_can_be_chosen():
 
 def test_unknown_landmarks_are_named(path):
     stored(toy(), path)
-    with pytest.raises(ValueError, match=r"2 of 3 landmarks .*own\.h5ad: TP53, b"):
+    with pytest.raises(ValueError, match=r"own\.h5ad: 2 of 3 landmarks .*: TP53, b"):
         load(path, landmarks=["A", "TP53", "b"])
 
 

@@ -79,7 +79,7 @@ def test_a_process_that_died_leaves_nothing_that_counts(toy):
 def test_a_read_only_folder_of_originals_is_left_alone(toy, tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     monkeypatch.setattr(fetch, "_cache", lambda: cache)
-    monkeypatch.setattr(fetch, "_can_write", lambda place: place == cache)
+    monkeypatch.setattr(fetch, "can_write", lambda place: place == cache)
     assert data.load("toy").X[0, 0] == 3
     assert not (tmp_path / "converted").exists()
     assert len([*(cache / "converted").iterdir()]) == 1

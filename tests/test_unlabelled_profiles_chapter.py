@@ -56,6 +56,14 @@ def test_a_share_of_the_groups_keeps_its_targets(adata):
     assert not torch.equal(hidden(adata, seed=4).train.y, hidden(adata).train.y)
 
 
+def test_a_cohort_without_training_profiles_is_refused(adata):
+    splits, other = data.split(adata, 0, "donor"), adata.copy()
+    other.uns["within"] = "cohort"
+    other.obs.loc[splits.test.samples[0], "cohort"] = "another"
+    with pytest.raises(ValueError, match="no training profile is of 'another'"):
+        hide(other, splits, 0.25, 3, "donor")
+
+
 def kept(adata, share=0.25, seed=3):
     """Names of the samples that keep their targets: those whose y matters."""
     names, splits = [], data.split(adata, 0, "donor")

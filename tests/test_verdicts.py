@@ -238,8 +238,32 @@ def test_each_rule_gives_either_word_on_made_up_records(key, monkeypatch):
 
 
 def test_every_rule_is_tried_or_arithmetic():
-    assert set(WORLDS) | ARITHMETIC == set(RULES)
+    assert set(WORLDS) | ARITHMETIC | {"numbers"} == set(RULES)
     assert not set(WORLDS) & ARITHMETIC
+
+
+@pytest.mark.parametrize(
+    ("factor", "shift", "expected"),
+    [(1.0, 0.0, {"for"}), (1.009, 0.009, {"for"}), (1.011, -0.011, {"against"})],
+)
+def test_printed_numbers_are_weighed_on_the_papers_own_data(factor, shift, expected):
+    printed = paper_table(1).set_index("method")
+    rows = [row for row in verdicts.table_1.ROWS if not row.ours]
+    book = Book()
+    book._tables[1] = {}
+    for dataset, half in (("geo", "geo"), ("geo-gtex", "gtex")):
+        mae, cc = (
+            printed[f"{half}_{k}"][[r.method for r in rows]].astype(float).to_numpy()
+            for k in ("mae", "cc")
+        )
+        runs = pd.DataFrame({"mae": factor * mae, "cc": cc + shift, "done": True})
+        mark = verdicts.standings.badge("paper", dataset)
+        book._tables[1][dataset] = standings.Evidence(dataset, rows, runs, mark)
+    found = weigh(RULES["numbers"], book).cases
+    assert len(found) == 4 * len(rows)
+    assert {case.outcome for case in found} == expected
+    del book._tables[1]["geo"], book._tables[1]["geo-gtex"]
+    assert weigh(RULES["numbers"], book).word == "not run"
 
 
 def halves(gap, noise):

@@ -6,11 +6,19 @@ from pathlib import Path
 import numpy as np
 
 from lsmtl._checks import one_of
-from lsmtl.data import companions, on_demand
+from lsmtl.data import companions, on_demand, originals
+from lsmtl.data.gct import read_gct
+from lsmtl.data.gctx import read_gctx
+from lsmtl.data.landmarks import with_landmarks
 from lsmtl.data.preprocess import dense
+from lsmtl.data.tables import DELIMITERS, kind, read_table
 
 SHIPPED = Path(__file__).parent / "shipped"
 ROLES = ("landmark", "target")
+TEXT = (".gct", ".csv", ".tsv")
+SUFFIXES = (".h5ad", ".gctx", *TEXT)
+ENDINGS = ".h5ad, .gctx, .gct, .csv or .tsv (text also .gz)"
+BLOCK = 1000  # samples that are looked at together
 
 
 def names():
@@ -20,19 +28,24 @@ def names():
     ['ecoli', 'endometrial', 'exam']
     """
     shipped = [path.stem for path in SHIPPED.glob("*.h5ad")]
-    return sorted([*shipped, *on_demand.MAKERS, *companions.READERS])
+    made = [*on_demand.MAKERS, *companions.READERS, *originals.PRODUCTS]
+    return sorted([*shipped, *made])
 
 
-def load(name, landmarks=None):
+def load(name, landmarks=None, genes="columns"):
     """A dataset; expression profiles as AnnData, samples × genes.
 
     Shipped sets come with the code. The files of the others are downloaded once, into
-    the folder that `$LSMTL_DATA` names or else the user's cache.
+    the folder that `$LSMTL_DATA` names or else the user's cache; `geo` and its kin are
+    what `make data DGEX=/path` made of D-GEX's original files.
 
     Args:
-        name: one of `names()`, or the path of an `.h5ad` file.
-        landmarks: names of the genes to use as landmarks; all others become targets.
-            Needed for a file without `var["role"]`.
+        name: one of `names()`, or the path of a file that `read_matrix` reads:
+            `.h5ad`, `.gctx`, `.gct`, `.csv` or `.tsv`.
+        landmarks: names of the genes to use as landmarks, `"l1000"` for those of the
+            L1000, or the path of a text file with a name a line; all other genes
+            become targets. Needed for a file without `var["role"]`.
+        genes: of a CSV or TSV file, whether they are its `"columns"` or its `"rows"`.
 
     Returns:
         AnnData with `X` (samples, genes) float32 on a log2-like scale, `var["role"]`
@@ -45,7 +58,8 @@ def load(name, landmarks=None):
         `school`, `mhc`) and `HistoneMarks` (`deepdiff`, `deepdiff-full`).
 
     Raises:
-        FileNotFoundError: a file is missing and can't be downloaded.
+        FileNotFoundError: a file is missing and can't be downloaded, or hasn't been
+            made.
         ValueError: there is no such set or file, or its content can't be used
             (no role, no landmark, NaN, gene names that occur twice, …).
 
@@ -53,44 +67,67 @@ def load(name, landmarks=None):
     >>> adata.shape, (adata.var["role"] == "landmark").sum().item()
     ((397, 7106), 734)
     """
-    import anndata  # here, because a bare GPU machine has none and needs no files
-
     path = Path(str(name))
-    if path.suffix != ".h5ad":
-        one_of("dataset", str(name), [*names(), "the path of an .h5ad file"])
+    if kind(path) not in SUFFIXES:
+        one_of("dataset", str(name), [*names(), f"a path that ends in {ENDINGS}"])
         if name in companions.READERS:
             if landmarks is not None:
                 raise ValueError(f"{name} has no landmarks, got {landmarks!r}")
             return companions.READERS[name]()
         if name in on_demand.MAKERS:
             path = on_demand.converted(name)
+        elif name in originals.PRODUCTS:
+            path = originals.path(name)
         else:
             path = SHIPPED / f"{name}.h5ad"
     elif not path.is_file():
         raise ValueError(
             f"no file {str(path)!r}; datasets by name: {', '.join(names())}"
         )
+    adata = read_matrix(path, genes)
     try:
-        adata = anndata.read_h5ad(path)
-    except OSError as error:
-        raise ValueError(f"{path.name} can't be read as .h5ad: {error}") from None
-    if landmarks is not None:
-        if isinstance(landmarks, str):
-            raise ValueError(f"landmarks must be a list of names, got {landmarks!r}")
-        unknown = [gene for gene in landmarks if gene not in adata.var_names]
-        if unknown:
-            raise ValueError(
-                f"{len(unknown)} of {len(landmarks)} landmarks are not in {path.name}: "
-                f"{', '.join(map(str, unknown[:5]))}"
-            )
-        chosen = adata.var_names.isin(landmarks)
-        adata.var["role"] = np.where(chosen, "landmark", "target")
-    try:
+        if landmarks is not None:
+            adata = with_landmarks(adata, landmarks)
         validate(adata)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
     adata.X = dense(adata)
     return adata
+
+
+def read_matrix(path, genes="columns"):
+    """An expression matrix of any kind as AnnData, samples × genes, without a role.
+
+    Args:
+        path: of an `.h5ad`, `.gctx`, `.gct`, `.csv` or `.tsv` file; text also `.gz`.
+        genes: of a CSV or TSV file, whether they are its `"columns"` or its `"rows"`.
+
+    Raises:
+        ValueError: the suffix is another, or as `read_gct`, `read_gctx` and
+            `read_table`.
+        FileNotFoundError: there is no such file.
+    """
+    import anndata  # here, because a bare GPU machine has none and needs no files
+
+    path = Path(path)
+    suffix = kind(path)
+    if suffix not in SUFFIXES or (path.suffix == ".gz" and suffix not in TEXT):
+        raise ValueError(f"{path.name} must end in {ENDINGS}")
+    if suffix in DELIMITERS:
+        return read_table(path, genes)
+    if genes != "columns":
+        raise ValueError(f"genes={genes!r} is for .csv and .tsv, not for {path.name}")
+    if suffix == ".gct":
+        return read_gct(path)
+    if suffix == ".gctx":
+        return read_gctx(path)
+    try:
+        return anndata.read_h5ad(path)
+    except FileNotFoundError:
+        raise
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"{path.name} can't be read as .h5ad: {reason}") from None
 
 
 def validate(adata):
@@ -115,6 +152,11 @@ def validate(adata):
     for role in ROLES:
         if not (roles == role).any():
             raise ValueError(f"no gene has the role {role!r}")
+    validate_values(adata)
+
+
+def validate_values(adata):
+    """As `validate`, whatever the roles: gene names and values only."""
     twice = adata.var_names[adata.var_names.duplicated()].unique()
     if len(twice):
         raise ValueError(
@@ -122,12 +164,16 @@ def validate(adata):
         )
     if adata.X is None or not np.issubdtype(adata.X.dtype, np.number):
         raise ValueError("X holds no numbers")
-    bad = ~np.isfinite(dense(adata))
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
+    values, count, first = dense(adata), 0, None
+    for start in range(0, len(values), BLOCK):
+        bad = ~np.isfinite(values[start : start + BLOCK])
+        if bad.any():
+            count += bad.sum()
+            first = np.argwhere(bad)[0] + [start, 0] if first is None else first
+    if count:
         raise ValueError(
-            f"{bad.sum()} values are NaN or infinite, the first in sample "
-            f"{adata.obs_names[row]!r}, gene {adata.var_names[column]!r}"
+            f"{count} values are NaN or infinite, the first in sample "
+            f"{adata.obs_names[first[0]]!r}, gene {adata.var_names[first[1]]!r}"
         )
 
 
@@ -144,10 +190,13 @@ def fingerprint(adata, group=None):
     Returns:
         64 hexadecimal digits, the same whatever file format the data came from.
     """
-    values = np.rint(np.asarray(adata.X, dtype=np.float32) * 1024) / 1024
-    digest = hashlib.sha256(np.ascontiguousarray(values).tobytes())
+    digest = hashlib.sha256()
+    for start in range(0, adata.n_obs, BLOCK):
+        values = np.rint(dense(adata[start : start + BLOCK]) * 1024) / 1024
+        digest.update(np.ascontiguousarray(values).tobytes())
     digest.update(adata.uns.get("normalize", "").encode())
     columns = [c for c in (adata.uns.get("within"), group) if c is not None]
+    columns += ["use"] * ("conventions" in adata.uns)  # its split was fixed
     parts = [adata.var_names, adata.var["role"], adata.obs_names]
     for labels in parts + [adata.obs[column] for column in columns]:
         digest.update("\n".join(map(str, labels)).encode() + b"\0")

@@ -6,6 +6,7 @@ import csv
 import functools
 import hashlib
 import os
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -56,7 +57,7 @@ def folder():
 
 def writable():
     """Where downloads go: `folder()`, or the user's cache if that can't be written."""
-    return folder() if _can_write(folder()) else _cache()
+    return folder() if can_write(folder()) else _cache()
 
 
 def path(name):
@@ -100,7 +101,7 @@ def _pooch():
     return pooch
 
 
-def _can_write(place):
+def can_write(place):
     """Whether a file can be made there, or where the folder itself would be made."""
     there = next(p for p in (place.absolute(), *place.absolute().parents) if p.exists())
     if not there.stat().st_mode & 0o222:  # nobody's to write, not even root's
@@ -177,11 +178,26 @@ def _stream(row, part, url, output, _):
 
 
 def main(arguments=None):
-    """Get the files of datasets, tell what is there; 1 if something is missing."""
+    """Get the files of datasets, tell what is there; 1 if something is missing.
+
+    With `--dgex` make the paper's profiles of D-GEX's original files instead.
+    """
+    from lsmtl.data import originals  # here, because it needs this module
+
     parser = argparse.ArgumentParser(prog="python -m lsmtl.data")
     parser.add_argument("dataset", nargs="*", help=f"default: all but {LARGE}")
+    parser.add_argument("--dgex", help="the folder of D-GEX's original files")
+    parser.add_argument("--conventions", choices=("ours", "dgex", "both"))
+    parser.add_argument("--output", help="the folder for what is made of them")
+    given = parser.parse_args(arguments)
+    if given.dgex is not None:
+        if given.dataset:
+            parser.error(f"--dgex takes no dataset, got {' '.join(given.dataset)}")
+        return _prepare(given.dgex, given.conventions or "ours", given.output)
+    if given.conventions or given.output:
+        parser.error("--conventions and --output belong to --dgex")
     usual = [name for name in DATASETS if name != LARGE]
-    chosen = parser.parse_args(arguments).dataset or usual
+    chosen = given.dataset or usual
     try:
         folder()
         for dataset in chosen:
@@ -200,4 +216,36 @@ def main(arguments=None):
         licences = ", ".join(sorted({rows[name]["licence"] for name in names}))
         files = f"{len(names)} file{'s' * (len(names) > 1)}, {size / 1e6:.1f} MB"
         print(f"{dataset}: {files}, {licences}, {state}", flush=True)
+    if not given.dataset:
+        _tell_of(originals)
     return status
+
+
+def _tell_of(originals):
+    absent = []
+    for name in originals.PRODUCTS:
+        try:
+            size = originals.path(name).stat().st_size
+            print(f"{name}: 1 file, {size / 1e6:.1f} MB, made of D-GEX's files, there")
+        except FileNotFoundError:
+            absent.append(name)
+    if absent:
+        how = "`make data DGEX=/path` makes them of D-GEX's original files"
+        print(f"{', '.join(absent)}: not made; {how}")
+
+
+def _prepare(folder, conventions, output):
+    from lsmtl.data import originals
+
+    try:
+        report, paths = originals.prepare(folder, conventions, output)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(report)
+    for made in paths:
+        print(made)
+    return 0

@@ -37,7 +37,8 @@ def converted(name):
         ValueError: a file isn't what it should be.
     """
     files = {file: fetch.path(file) for file in fetch.DATASETS[name]}
-    used = [HERE / file for file in ("on_demand.py", "preprocess.py", "gct.py")]
+    used = [HERE / "on_demand.py", HERE / "gct.py"]
+    used += sorted((HERE / "preprocess").glob("*.py"))
     used += [HERE / "shipped" / f"{s}.h5ad" for s in ("bladder", "endometrial")]
     digest = hashlib.sha256()
     for path in [*files.values(), *used]:

@@ -7,6 +7,10 @@ own inputs, and its targets by their own statistics, for scoring only.
 
 Before that, where `uns["normalize"]` is `"quantile"`, every sample is mapped onto the
 mean quantiles of the training rows.
+
+The original files have one split, `obs["use"]`, and were scaled by it when they were
+made, as `uns["conventions"]` says. `split` keeps both; other splits of them go by the
+rule.
 """
 
 from dataclasses import dataclass
@@ -19,6 +23,7 @@ from lsmtl.data.datasets import validate
 from lsmtl.data.preprocess import (
     add_absent,
     common_genes,
+    dense,
     quantile_normalize,
     reference_quantiles,
     standardize,
@@ -81,9 +86,53 @@ def split(adata, seed=0, group=None, fractions=(0.8, 0.1, 0.1)):
     (torch.Size([317, 734]), torch.Size([40, 6372]))
     """
     _check(adata)
-    labels = None if group is None else _column(adata, group)
+    if prepared(adata):
+        return fixed(adata)
+    labels = None if group is None else column(adata, group)
     part = partition(adata.n_obs, seed, fractions, labels, f"obs[{group!r}]")
     return assemble(adata, part)
+
+
+def prepared(adata):
+    """Whether a set was split and scaled when it was made (the original files)."""
+    return "conventions" in adata.uns
+
+
+def uses(adata):
+    """Who goes where by `obs["use"]`: (n,) as `partition` gives it.
+
+    Raises:
+        ValueError: it is missing, or another word than train, validation or test, or
+            one of these has no sample.
+    """
+    use = column(adata, "use")
+    words = ("train", "validation", "test")
+    for word in np.unique(use):
+        one_of('obs["use"]', str(word), words)
+    for word in words:
+        if word not in use:
+            raise ValueError(f'no sample has obs["use"] {word!r}')
+    return np.select([use == "train", use == "validation"], [0, 1], 2)
+
+
+def fixed(adata):
+    """`Splits` by `obs["use"]`, with the values as they are.
+
+    Raises:
+        ValueError: as for `uses`.
+    """
+    X, part, roles = dense(adata), uses(adata), adata.var["role"].astype(str)
+    landmark = (roles == "landmark").to_numpy()
+    profiles = []
+    for number in range(3):
+        rows = np.flatnonzero(part == number)
+        x, y = (
+            torch.from_numpy(X[np.ix_(rows, np.flatnonzero(of))])
+            for of in (landmark, ~landmark)
+        )
+        profiles.append(Profiles(x, y, tuple(map(str, adata.obs_names[rows]))))
+    genes = roles.index.astype(str)
+    return Splits(*profiles, tuple(genes[landmark]), tuple(genes[~landmark]))
 
 
 def partition(samples, seed, fractions, labels=None, name="labels"):
@@ -150,7 +199,7 @@ def two_halves(adata, seed=0, group=None, validation=0.1):
     natural("seed", seed)
     _share(validation)
     single = group is None
-    labels = np.arange(adata.n_obs) if single else _column(adata, group)
+    labels = np.arange(adata.n_obs) if single else column(adata, group)
     units = np.unique(labels)
     if len(units) < 4:
         raise ValueError(
@@ -187,13 +236,13 @@ def leave_one_out(adata, group, seed=0, validation=0.1, keep=None):
     _check(adata)
     natural("seed", seed)
     _share(validation)
-    labels = _column(adata, group)
+    labels = column(adata, group)
     units = np.unique(labels)
     if len(units) < 2:
         raise ValueError(
             f"obs[{group!r}] has {len(units)} group(s); leaving one out needs 2"
         )
-    kept = np.arange(adata.n_obs) if keep is None else _column(adata, keep)
+    kept = np.arange(adata.n_obs) if keep is None else column(adata, keep)
     return _each_left_out(adata, labels, units, seed, validation, kept)
 
 
@@ -267,7 +316,7 @@ def transfer(train, validation, test, absent="drop"):
     if absent == "zero":
         parts = {n: add_absent(a, kept.index) for n, a in parts.items()}
     scaled = [
-        _scaled(adata, np.full(adata.n_obs, True), f"{name}/")
+        scaled_by(adata, np.full(adata.n_obs, True), f"{name}/")
         for name, adata in parts.items()
     ]
     samples = [adata.obs_names for adata in parts.values()]
@@ -287,7 +336,7 @@ def _check(adata):
         )
 
 
-def _column(adata, name):
+def column(adata, name):
     """Labels of an obs column as strings, complete."""
     if name not in adata.obs:
         columns = ", ".join(map(str, adata.obs)) or "none"
@@ -304,7 +353,7 @@ def _column(adata, name):
 def _within(adata):
     """The platform of every sample; one for all unless `uns["within"]` names some."""
     name = adata.uns.get("within")
-    return np.full(adata.n_obs, "all") if name is None else _column(adata, name)
+    return np.full(adata.n_obs, "all") if name is None else column(adata, name)
 
 
 def _quantile(adata):
@@ -325,13 +374,13 @@ def assemble(adata, part, known=None):
     known = part == 0 if known is None else known
     if _quantile(adata):
         adata = quantile_normalize(adata, reference_quantiles(adata[known]))
-    scaled = _scaled(adata, known)
+    scaled = scaled_by(adata, known)
     rows = [part == k for k in range(3)]
     samples = [adata.obs_names[r] for r in rows]
     return _profiles([scaled[r] for r in rows], samples, adata.var["role"].astype(str))
 
 
-def _scaled(adata, known, prefix=""):
+def scaled_by(adata, known, prefix=""):
     """X standardised within each platform; `prefix` goes before names in errors."""
     within = _within(adata)
     scaled = np.empty(adata.shape, dtype=np.float32)

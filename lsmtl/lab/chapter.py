@@ -4,16 +4,22 @@ import ast
 import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
 
 from lsmtl._checks import natural, one_of
+from lsmtl.data.datasets import ENDINGS, SUFFIXES
+from lsmtl.data.tables import kind
 from lsmtl.lab import records, scenarios
 from lsmtl.lab.chapters import EXPERIMENTS
 from lsmtl.lab.experiments import Experiment, results
+from lsmtl.lab.presets import ORIGINALS, PRESETS, dry_run, need_gpu
 from lsmtl.lab.show import badge
 
-PRESETS = ("ci", "laptop", "gpu", "paper")  # from small to large
+HOW = ("landmarks", "genes")  # of a file of one's own, as `lsmtl.data.load` has them
+LOOK = 1000  # profiles of each use that a page itself looks at, at preset paper
 
 
 @dataclass(frozen=True)
@@ -28,8 +34,16 @@ class Chapter:
 
     @property
     def sizes(self):
-        """How large the runs of this preset are."""
-        return self.experiment.size(self.preset, self.dataset)
+        """How large the steps of the page are.
+
+        They are those of its runs, but at preset `paper` those of `laptop`, so that
+        the page itself runs without a GPU.
+        """
+        size = self.experiment.size(self.preset, self.dataset)
+        if self.dataset not in ORIGINALS or dry_run():
+            return size
+        special = self.experiment.special.get((self.preset, self.dataset), {})
+        return size | self.experiment.sizes["laptop"] | special
 
     @property
     def badge(self):
@@ -68,8 +82,8 @@ def evidence(name, presets=PRESETS):
     experiment = EXPERIMENTS[one_of("experiment", name, EXPERIMENTS)]
     known, found = records.read(name), {}
     for dataset in experiment.datasets:
-        for preset in reversed(presets):
-            if preset not in experiment.sizes:
+        for preset in experiment.presets(dataset):
+            if preset not in presets:
                 continue
             runs = results(experiment, preset, dataset, "show", known=known)
             if len(runs) and runs["done"].all():
@@ -98,9 +112,11 @@ def start(name, preset=None, dataset=None, seed=0, **more):
     Args:
         name: the chapter's experiment.
         preset: how large the runs are; None means `$LSMTL_PRESET`, else `ci`.
-        dataset: one of the experiment's datasets; None means the first.
+        dataset: one of the experiment's datasets, or the path of a file as
+            `lsmtl.data.load` takes it; None means the first.
         seed: added to the seeds of all runs.
-        **more: further parameters of the chapter: known, checked by the chapter.
+        **more: further parameters of the chapter. `landmarks` and `genes` say how
+            such a file is read; others are checked by the chapter.
 
     Returns:
         A `Chapter`.
@@ -113,17 +129,39 @@ def start(name, preset=None, dataset=None, seed=0, **more):
     _refuse_others(["preset", "dataset", "seed", *more])
     preset = preset or os.environ.get("LSMTL_PRESET") or "ci"
     one_of("preset", preset, experiment.sizes)
-    dataset = dataset or next(iter(experiment.datasets))
-    one_of("dataset", dataset, experiment.datasets)
+    dataset = str(dataset or next(iter(experiment.datasets)))
+    how = {k: v for k, v in more.items() if k in HOW and v is not None}
+    if kind(Path(dataset)) in SUFFIXES:
+        experiment = experiment.on(dataset, **how)
+        dataset = Path(dataset).name
+    elif how:
+        raise ValueError(f"{', '.join(how)}: only for a file, not for {dataset!r}")
+    one_of("dataset", dataset, [*experiment.datasets, *_or_file(experiment)])
     runs_on = [d for d in experiment.datasets if experiment.size(preset, d) is not None]
     one_of(f"dataset for preset {preset}", dataset, runs_on)
     natural("seed", seed)
-    if preset == "gpu" and not torch.cuda.is_available():
-        raise ValueError("preset gpu needs a GPU, and PyTorch sees none here")
-    if preset == "ci":
+    need_gpu(preset)
+    if preset == "ci" or dry_run():
         torch.set_num_threads(1)  # as fast for small runs, and the same everywhere
-    adata = None if dataset == "simulated" else scenarios.load(dataset)
+    adata = experiment.files.get(dataset)
+    if adata is None and dataset != "simulated":
+        adata = scenarios.load(dataset)
+    if dataset in ORIGINALS:
+        adata = _look(adata)
     return Chapter(experiment, preset, dataset, seed, adata)
+
+
+def _or_file(experiment):
+    return [f"the path of a file, {ENDINGS}"] if "geo" in experiment.datasets else []
+
+
+def _look(adata):
+    """At most `LOOK` profiles of each use, evenly spaced: enough for a page."""
+    rows = [
+        mine[np.linspace(0, len(mine) - 1, min(LOOK, len(mine))).astype(int)]
+        for mine in adata.obs.groupby("use", observed=True).indices.values()
+    ]
+    return adata[np.sort(np.concatenate(rows))].copy()
 
 
 def _refuse_others(known):

@@ -22,6 +22,7 @@ from distributed.system import MEMORY_LIMIT
 from lsmtl._checks import whole
 from lsmtl._progress import tqdm
 from lsmtl.lab import experiments, records
+from lsmtl.lab.presets import on_gpu
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
 CLIENT = 500  # MB that the client itself needs
@@ -60,12 +61,12 @@ def local(preset, workers=None):
         A `SpecCluster`.
     """
     environments = worker_environments(preset, workers)
-    cores = max(CPU_COUNT // len(environments), 1) if preset == "gpu" else 1
+    cores = max(CPU_COUNT // len(environments), 1) if on_gpu(preset) else 1
     threads = int(os.environ.get("OMP_NUM_THREADS") or cores)
     address = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": ":0"}
     options = address | {"nthreads": 1, "silence_logs": logging.WARNING}
     options["memory_limit"] = 0  # none, and no spilling
-    if preset == "gpu":
+    if on_gpu(preset):
         options["resources"] = {"GPU": 1}
     nannies = {
         number: {"cls": Nanny, "options": options | {"env": environment}}
@@ -97,8 +98,8 @@ def local(preset, workers=None):
 def worker_environments(preset, workers=None):
     """What each worker's process finds in its environment.
 
-    Preset gpu has a worker for every GPU, which sees no other; the others have one for
-    every core, or for `OMP_NUM_THREADS` of them.
+    Presets gpu and paper have a worker for every GPU, which sees no other; the others
+    have one for every core, or for `OMP_NUM_THREADS` of them.
 
     Args: as for `sweep`.
 
@@ -108,12 +109,12 @@ def worker_environments(preset, workers=None):
     if workers is not None:
         whole("workers", workers)
     quiet = {"TQDM_DISABLE": "1"}
-    if preset != "gpu":
+    if not on_gpu(preset):
         threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
         return [quiet] * (workers or max(CPU_COUNT // threads, 1))
     count = torch.cuda.device_count()
     if not count:
-        raise ValueError("preset gpu needs a GPU, and PyTorch sees none here")
+        raise ValueError(f"preset {preset} needs a GPU, and PyTorch sees none here")
     seen = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = seen.split(",") if seen else [str(number) for number in range(count)]
     names = names[: min(count, workers or count)]

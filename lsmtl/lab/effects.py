@@ -9,9 +9,9 @@ import numpy as np
 from lsmtl._checks import one_of
 from lsmtl.lab import records
 from lsmtl.lab.changes import change
-from lsmtl.lab.chapter import PRESETS
 from lsmtl.lab.chapters import EXPERIMENTS
 from lsmtl.lab.experiments import results
+from lsmtl.lab.presets import ORIGINALS
 from lsmtl.lab.show import badge, say
 from lsmtl.lab.standings import percent
 
@@ -117,7 +117,8 @@ def compared(name, own, other, datasets=None, choose=(), metric="mae", runs=None
         runs: what `recorded` gave; None reads the records now.
 
     Returns:
-        list of `Effect`, one a dataset; not `found` where a run is missing.
+        list of `Effect`, one a dataset; not `found` where a run is missing. The
+        original files are left out before they have records.
 
     Raises:
         ValueError: there is no such experiment, or the settings fit no run, or several.
@@ -126,8 +127,8 @@ def compared(name, own, other, datasets=None, choose=(), metric="mae", runs=None
     runs, found = runs or recorded(name), []
     for dataset in datasets or experiment.datasets:
         effect, planned = Effect(dataset), False
-        for preset in reversed(PRESETS):
-            if preset == "ci" or preset not in experiment.sizes:
+        for preset in experiment.presets(dataset):
+            if preset == "ci":
                 continue
             ran = runs(preset, dataset)
             if not len(ran):
@@ -137,6 +138,8 @@ def compared(name, own, other, datasets=None, choose=(), metric="mae", runs=None
             if all(len(p) and p["done"].all() for p in pair):
                 effect = _effect(dataset, *pair, metric, badge(preset, dataset))
                 break
+        if not planned and dataset in ORIGINALS:
+            continue
         if not planned:
             raise ValueError(f"{name} has no runs on {dataset} with {own} and {other}")
         found.append(effect)

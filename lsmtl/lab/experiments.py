@@ -6,11 +6,13 @@ the experiment's `recipe_version`, so that old records no longer count.
 """
 
 import collections
+import dataclasses
 import functools
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -20,6 +22,7 @@ from lsmtl._checks import one_of
 from lsmtl._progress import tqdm
 from lsmtl.data import simulation
 from lsmtl.lab import records, scenarios
+from lsmtl.lab.presets import ORIGINALS, PRESETS, dry_run, on_gpu, shown
 
 UNKNOWN = 0.1  # minutes, the estimate for a run of which nothing is known
 LASTING = ("minutes", "epochs", "batch_size")  # of a configuration
@@ -56,11 +59,15 @@ class Experiment:
         datasets: the name of a dataset, or of a scenario (`lsmtl.lab.scenarios`) → the
             obs column that never straddles two sets; `"simulated"` is drawn by each
             run, from its configuration.
-        sizes: a preset's name → how large the runs are.
+        sizes: a preset's name → how large the runs are; for `paper` what differs from
+            `gpu`, or from `laptop` if there is no `gpu`.
         special: (preset, dataset) → what differs from that for this dataset; None if
             it isn't run there.
+        kept: real sets on which preset `paper` runs as well, because they know what
+            the original files don't tell.
         runs: (sizes, number of landmarks) → the `Run`s.
         measure: (AnnData or None, Run, device) → metrics.
+        files: a dataset that is a file of one's own → its AnnData.
         minutes: method → about how long its longest run takes on a GPU, if that is
             more than seconds.
         timed: (record) → whether the run measures time, and so wants no company.
@@ -73,13 +80,67 @@ class Experiment:
     runs: Callable
     measure: Callable = field(repr=False)
     special: dict = field(default_factory=dict)
+    kept: tuple = ()
+    files: dict = field(default_factory=dict, repr=False, compare=False)
     minutes: dict = field(default_factory=dict)
     timed: Callable = field(default=lambda record: False, repr=False)
 
+    def __post_init__(self):
+        paper = self.sizes[self._largest] | self.sizes.get("paper", {})
+        object.__setattr__(self, "sizes", self.sizes | {"paper": paper})
+
+    @property
+    def _largest(self):
+        """The preset that `paper` begins from."""
+        return next(p for p in ("gpu", "laptop", "ci") if p in self.sizes)
+
     def size(self, preset, dataset):
-        """How large the runs of a preset are on a dataset; None if there are none."""
+        """How large the runs of a preset are on a dataset; None if there are none.
+
+        Preset `paper` runs on the original files, and no other preset does. What is
+        simulated has the sizes of `gpu` there.
+        """
+        original, paper = dataset in ORIGINALS, preset == "paper"
+        if paper and dataset in (*self.kept, "simulated"):
+            size = self.size(self._largest, dataset)
+            return self.size("ci", dataset) if size and dry_run() else size
         special = self.special.get((preset, dataset), {})
-        return None if special is None else self.sizes[preset] | special
+        if original != paper or special is None:
+            return None
+        size = self.sizes[preset] | special
+        if paper and dry_run():
+            few = min(size.get("seeds", 1), self.sizes["ci"].get("seeds", 1))
+            return self.sizes["ci"] | special | {"seeds": few}
+        return size
+
+    def presets(self, dataset):
+        """Presets that a page may show of a dataset, the largest first.
+
+        Only the original files have runs that are no other preset's, too.
+        """
+        every = [p for p in reversed(PRESETS) if self.sizes.get(p)]
+        every = [p for p in every if self.size(p, dataset) is not None]
+        return [p for p in every if (p == "paper") == (dataset in ORIGINALS)]
+
+    def on(self, path, **how):
+        """The experiment with a file as one more dataset, by its name.
+
+        Args:
+            path: of the file, as `lsmtl.data.load` takes it.
+            **how: what that takes besides.
+
+        Raises:
+            ValueError: the file can't be used, or the experiment needs what a file of
+                profiles doesn't tell.
+        """
+        if "geo" not in self.datasets:
+            raise ValueError(
+                f"{self.name} doesn't run on a file, only on {', '.join(self.datasets)}"
+            )
+        name = Path(path).name
+        adata = scenarios.grouped(data.load(path, **how))
+        datasets, files = self.datasets | {name: "group"}, {name: adata}
+        return dataclasses.replace(self, datasets=datasets, files=files)
 
 
 def results(experiment, preset, dataset, missing="run", seed=0, known=None):
@@ -99,8 +160,8 @@ def results(experiment, preset, dataset, missing="run", seed=0, known=None):
         metrics, and `done`.
     """
     one_of("missing", missing, ("run", "show"))
-    adata, runs = planned(experiment, preset, dataset, missing == "run", seed)
     known = records.read(experiment.name) if known is None else known
+    adata, runs = planned(experiment, preset, dataset, missing == "run", seed, known)
     rows = []
     name = f"{experiment.name}, {preset}, {dataset}"
     # an explicit disable=False would overrule TQDM_DISABLE
@@ -120,19 +181,22 @@ def results(experiment, preset, dataset, missing="run", seed=0, known=None):
     return pd.DataFrame(rows)
 
 
-def planned(experiment, preset, dataset, files=True, seed=0):
+def planned(experiment, preset, dataset, files=True, seed=0, known=None):
     """The runs of an experiment, each as the record that it will be.
 
     Args:
         experiment: an `Experiment`.
         preset: how large; a key of its `sizes`.
         dataset: a key of its `datasets`.
-        files: whether the data are needed; without, their known hash is enough.
+        files: whether the data are needed; without, their known hash is enough, and
+            for the original files that of their newest record.
         seed: added to the seed of every run.
+        known: what `records.read` gave; None reads the records now.
 
     Returns:
         The AnnData (None where it isn't needed), and a list of records that lack what
-        a run adds: metrics and provenance.
+        a run adds: metrics and provenance. There are none of original files that are
+        not needed and have no record.
 
     Raises:
         FileNotFoundError: the data are needed, and on demand, and not here.
@@ -142,12 +206,21 @@ def planned(experiment, preset, dataset, files=True, seed=0):
     size = experiment.size(preset, dataset)
     if size is None:
         return None, []
-    adata, landmarks, content = source(dataset, group, files)
+    if not files and dataset in ORIGINALS:
+        known = records.read(experiment.name) if known is None else known
+        adata, (landmarks, content) = None, _recorded(known, dataset, group)
+        if content is None:
+            return None, []
+    elif dataset in experiment.files:
+        adata = experiment.files[dataset]
+        landmarks, content = _identified(adata, group)
+    else:
+        adata, landmarks, content = source(dataset, group, files)
     return adata, [
         {
             "experiment": experiment.name,
             "recipe_version": experiment.recipe_version,
-            "preset": preset,
+            "preset": shown(preset),
             "dataset": dataset,
             "data": content,
             "method": run.method,
@@ -169,6 +242,19 @@ def source(dataset, group, files=True):
         return None, *(KNOWN.get(dataset) or _identity(dataset, group))
     adata = scenarios.load(dataset)
     return adata, *_identified(adata, group)
+
+
+def _recorded(known, dataset, group):
+    """Landmarks and hash of the original files, as their newest record has them."""
+    preset = shown("paper")
+    mine = [
+        (record["date"], record["data"])
+        for record in known.values()
+        if (record["preset"], record["dataset"]) == (preset, dataset)
+    ]
+    if not mine:
+        return None, None
+    return _identity(dataset, group) if dry_run() else (943, max(mine)[1])
 
 
 @functools.cache
@@ -239,7 +325,7 @@ def label(record):
 
 
 def make(experiment, record, adata):
-    """Make a planned run; a run of preset `gpu` is made on a GPU, all others are not.
+    """Make a planned run; those of presets `gpu` and `paper` are made on a GPU.
 
     Args:
         experiment: an `Experiment`.
@@ -249,7 +335,7 @@ def make(experiment, record, adata):
     Returns:
         The complete record.
     """
-    device = "cuda" if record["preset"] == "gpu" else "cpu"
+    device = "cuda" if on_gpu(record["preset"]) else "cpu"
     records.forget_peak()
     start = time.perf_counter()
     run = Run(record["method"], record["configuration"], record["seed"])

@@ -51,6 +51,8 @@ STRENGTH = MappingProxyType(  # λ: a decade apart, as the paper's 0.1, 1, 10
 DGEX_DROPOUT = (0.0, 0.1, 0.25)  # D-GEX's
 DGEX_STEPS = 3  # in an epoch of D-GEX, where there are few profiles
 KEPT = 8  # scenarios and seeds whose splits and choices are remembered
+LARGE = 10**8  # values from which on only one of these fits into memory
+GROUPS = 1000  # of test profiles in a record, at most; more are pooled at random
 CHOICE = ("base", "head", "search", "ranks")  # what a choice depends on
 SIMULATED = ("samples", "landmarks")
 
@@ -60,7 +62,8 @@ def measure(adata, run, device):
 
     Besides `scores`: `r` and `r_sd`, Pearson's correlation of a target over the test
     profiles, its mean and spread over targets; `errors` and `counts`, the MAE and the
-    number of profiles of each test group, which a bootstrap draws from; `mae_apart`,
+    number of profiles of each test group (pooled to `GROUPS` of them where there are
+    more), which a bootstrap draws from; `mae_apart`,
     the MAE without targets of a landmark's own gene, where the set tells; and what
     was chosen. Where the configuration has a `detail`: `genes`, the MAE of each target,
     and `curve`, the validation MAE of each epoch.
@@ -268,7 +271,8 @@ def _case(adata, run, device):
     c = run.configuration
     key = (id(adata), run.seed, _draw(run), *(c.get(k) for k in shared))
     if key not in _cases:
-        while len(_cases) >= KEPT:
+        large = adata is not None and adata.n_obs * adata.n_vars > LARGE
+        while len(_cases) >= (1 if large else KEPT):
             del _cases[next(iter(_cases))]
         _cases[key] = _Case(adata, run, device)
     return _cases[key]
@@ -291,6 +295,9 @@ def _tested(case, prediction):
         if "landmark_gene" in var:
             own = var["landmark_gene"][list(case.splits.targets)].astype(str) == "True"
             found["mae_apart"] = round(error[:, ~own.to_numpy()].mean().item(), 6)
+    names, codes = np.unique(groups, return_inverse=True)
+    if len(names) > GROUPS:
+        groups = np.random.default_rng(0).permutation(len(names))[codes] % GROUPS
     by = pd.Series(error.mean(1).numpy()).groupby(groups, sort=False)
     found["errors"] = by.mean().round(5).tolist()
     found["counts"] = by.size().tolist()

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from lsmtl.lab import ROOT
+from lsmtl.lab.presets import DRY, dry_run
 
 COMMITTED = ROOT / "book" / "records"
 KEY = ("experiment", "method", "configuration", "data", "seed", "recipe_version")
@@ -35,16 +36,18 @@ def key(record):
 
 def folder():
     """Where new records go."""
-    return Path(os.environ.get("LSMTL_RECORDS") or ROOT / "_build" / "records")
+    usual = ROOT / "_build" / ("dry-run" if dry_run() else "records")
+    return Path(os.environ.get("LSMTL_RECORDS") or usual)
 
 
 def read(experiment):
     """All records of an experiment, by key; new ones stand before committed ones.
 
     A line that is no valid record, such as one that a killed run left half written,
-    is set aside with a warning that names the file and the line.
+    is set aside with a warning that names the file and the line. Those of a dry run
+    count in a dry run only.
     """
-    found = {}
+    found, dry = {}, dry_run()
     for path in (COMMITTED, folder()):
         file = path / f"{experiment}.jsonl"
         lines = (
@@ -58,7 +61,8 @@ def read(experiment):
                     f"{file}, line {number}: set aside: {error}", stacklevel=2
                 )
             else:
-                found[key(record)] = record
+                if dry or record["preset"] != DRY:
+                    found[key(record)] = record
     return found
 
 
@@ -66,10 +70,13 @@ def write(record):
     """Append a record to its experiment's file, in one write.
 
     Raises:
-        ValueError: the record doesn't fit the schema.
+        ValueError: the record doesn't fit the schema, or one of a dry run would go to
+            the committed ones.
     """
     line = json.dumps(record, sort_keys=True, allow_nan=False)
     parse(line)
+    if record["preset"] == DRY and folder().resolve() == COMMITTED.resolve():
+        raise ValueError(f"records of a dry run don't belong into {COMMITTED}")
     path = folder() / f"{record['experiment']}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")

@@ -10,6 +10,7 @@ from lsmtl.lab.protocol import SIMULATED, measure
 WITHIN = MappingProxyType({"breast": "group", "arrays": "group", "gtex59": "group"})
 ACROSS = MappingProxyType({"breast-endometrial": "use", "arrays-rnaseq": "use"})
 LEFT_OUT = MappingProxyType({"breast-cohorts": "cohort", "arrays-studies": "study"})
+ORIGINAL = MappingProxyType({"geo": "group", "geo-gtex": "use"})
 LAPTOP = {
     "scenario": "within",
     "targets": None,
@@ -37,6 +38,7 @@ SIZES = {
     | {"divide": 1, "epochs": _every(500), "search": [1000, 8, 10]}
     | {"ranks": [500, 1000, 2000], "precision": "tf32"},
 }
+PAPER = {"strengths": shallow.FINE, "seeds": 2}  # of what `gpu` has
 MANY = {"search": [33, 1, 5], "ranks": [2, 4, 8], "strengths": shallow.FINE}  # gtex59
 WORLD = {"samples": 2000, "landmarks": 100, "targets": 1000, "strengths": shallow.FINE}
 SPECIAL = {
@@ -52,6 +54,7 @@ SPECIAL = {
     | {"epochs": {"DenseNet": 30, "MLP": 60, "D-GEX": 60}, "search": [33, 4, 3]},
     **{("gpu", d): None for d in ("breast", *ACROSS, *LEFT_OUT, "simulated")},
 }
+SPECIAL["paper", "geo-gtex"] = {"scenario": "across"}
 SPECIAL["laptop", "arrays-studies"] |= {"seeds": 4}  # a study each
 for _name in ("arrays-rnaseq", "arrays-studies"):  # the main evidence, on a GPU too
     SPECIAL["gpu", _name] = SPECIAL["laptop", _name]
@@ -144,7 +147,7 @@ def experiment(name, rows, left_out=(), **more):
         left_out: `LEFT_OUT`, if the table has these settings, too.
         **more: of the `Experiment`.
     """
-    datasets = {**WITHIN, **ACROSS, **dict(left_out), "simulated": None}
+    datasets = {**WITHIN, **ACROSS, **dict(left_out), "simulated": None, **ORIGINAL}
 
     def runs(sizes, landmarks):
         for seed in range(sizes["seeds"]):
@@ -155,7 +158,7 @@ def experiment(name, rows, left_out=(), **more):
         name=name,
         recipe_version=1,
         datasets=datasets,
-        sizes=SIZES,
+        sizes=SIZES | {"paper": PAPER},
         special=special(datasets),
         runs=runs,
         measure=measure,

@@ -19,6 +19,7 @@ FROM = MappingProxyType(  # a scenario that is no set of its own → its sets
         "breast-cohorts": ("breast",),
         "arrays-rnaseq": ("arrays", "rnaseq"),
         "arrays-studies": ("arrays",),
+        "geo-gtex": ("geo", "geo-rnaseq"),
     }
 )
 
@@ -31,11 +32,42 @@ def load(name):
     `"validation"` or `"test"`. Samples of another platform than arrays are mapped onto
     the arrays' quantiles, as D-GEX does it.
 
+    A set without `obs["group"]` gets it: every sample is alone, but for those of a
+    GTEx donor. So a file of one's own, by its path, fits every chapter.
+
     Raises:
         FileNotFoundError: a set is on demand, and its files are not here.
     """
-    sets = [data.load(part) for part in FROM.get(name, (name,))]
+    sets = [grouped(data.load(part)) for part in FROM.get(name, (name,))]
+    if name == "geo-gtex":
+        return original(*sets)
     return sets[0] if len(sets) == 1 else joined(*sets)
+
+
+def grouped(adata):
+    """`adata` with `obs["group"]`, filled in if there is none."""
+    if "group" not in adata.obs:
+        names = adata.obs_names.to_series().astype(str)
+        donor = names.str.extract(r"^(GTEX-[^-]+)-", expand=False)
+        adata.obs["group"] = donor.fillna(names)
+    return adata
+
+
+def original(geo, rnaseq):
+    """GEO's training rows, 1000G to choose on and GTEx to test on, as one AnnData."""
+    import anndata
+
+    genes = common_genes(geo, rnaseq)
+    sets = [geo[geo.obs["use"].astype(str) == "train", genes], rnaseq[:, genes]]
+    columns = ["use", "group"]
+    obs = pd.concat([adata.obs[columns].astype(str) for adata in sets])
+    platform = [pd.Series("geo", sets[0].obs_names), sets[1].obs["platform"]]
+    obs["platform"] = pd.concat([labels.astype(str) for labels in platform])
+    X = np.empty((len(obs), len(genes)), dtype=np.float32)
+    X[: sets[0].n_obs] = sets[0].X
+    X[sets[0].n_obs :] = sets[1].X
+    kept = {k: geo.uns[k] for k in ("conventions", "source") if k in geo.uns}
+    return anndata.AnnData(X, obs, sets[0].var, uns=kept)
 
 
 def joined(train, others):

@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 from IPython.display import HTML
 
 from lsmtl._checks import one_of
+from lsmtl.lab.presets import shown
 
 INK = "#010203"  # stands for the page's own text colour until a figure is shown
 
@@ -68,9 +69,10 @@ mpl.rcParams.update(
 
 def badge(preset, dataset):
     """The mark of a number: how large its run was, and on what."""
+    size = shown(preset)
     return (
-        f'<span class="lsmtl-badge lsmtl-{preset}" title="size of the run and its '
-        f'data">{preset} · {html.escape(dataset)}</span>'
+        f'<span class="lsmtl-badge lsmtl-{size.replace(" ", "-")}" title="size of the '
+        f'run and its data">{size} · {html.escape(dataset)}</span>'
     )
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from lsmtl.lab import records
-from lsmtl.lab.chapter import PRESETS
 from lsmtl.lab.experiments import results
+from lsmtl.lab.presets import ORIGINALS
 from lsmtl.lab.rows import ACROSS
 from lsmtl.lab.show import badge
 
@@ -30,6 +30,8 @@ NAMES = {  # dataset → how tables and figures call it
     "arrays-rnaseq": "arrays → RNA-seq",
     "breast-cohorts": "breast, a cohort left out",
     "arrays-studies": "arrays, a study left out",
+    "geo": "geo",
+    "geo-gtex": "geo → GTEx",
 }
 
 
@@ -44,7 +46,7 @@ class Evidence(NamedTuple):
     @property
     def name(self):
         """How the page calls the dataset."""
-        return NAMES[self.dataset]
+        return NAMES.get(self.dataset, self.dataset)
 
     def of(self, row):
         """The runs of a row, a line a seed."""
@@ -61,7 +63,7 @@ class Evidence(NamedTuple):
         own, other = self.of(row), self.of(other)
         scale = 100 / other["mae"].mean()
         d = scale * (own["mae"].to_numpy() - other["mae"].to_numpy())
-        shared = self.dataset in ACROSS  # the test profiles of all seeds
+        shared = self.dataset in (*ACROSS, *ORIGINALS)  # the test profiles of all seeds
         low, high = scale * np.array(interval(own, other, shared))
         sure = low * high > 0 and abs(np.sign(d).sum()) == len(d)
         found = {"effect": d.mean(), "effect_seeds": _spread(d), "sure": sure}
@@ -75,7 +77,8 @@ def own(chapter, rows):
         chapter: a `Chapter` of one of the three tables.
         rows: function of the sizes that gives its `Row`s.
     """
-    listed = list(rows(chapter.sizes))
+    size = chapter.experiment.size(chapter.preset, chapter.dataset)
+    listed = list(rows(size))
     return Evidence(chapter.dataset, listed, chapter.results(), chapter.badge)
 
 
@@ -93,15 +96,17 @@ def evidence(experiment, rows):
         dict of dataset → `Evidence`.
     """
     known, found = records.read(experiment.name), {}
-    for dataset in experiment.datasets:
+    for dataset in filter(NAMES.get, experiment.datasets):  # not a file of one's own
         best = 0.0
-        for preset in reversed(PRESETS):
-            size = experiment.sizes.get(preset) and experiment.size(preset, dataset)
-            if preset == "ci" or size is None:
+        for preset in experiment.presets(dataset):
+            if preset == "ci":
                 continue
             runs = results(experiment, preset, dataset, "show", known=known)
-            share = runs["done"].mean() if len(runs) else 0.0
+            if not len(runs):
+                continue
+            share = runs["done"].mean()
             if share > best or share == best == 0:
+                size = experiment.size(preset, dataset)
                 best, listed = share, list(rows(size))
                 mark = badge(preset, NAMES[dataset])
                 found[dataset] = Evidence(dataset, listed, runs, mark)

@@ -24,6 +24,7 @@ from lsmtl._progress import tqdm
 from lsmtl.lab import experiments, records
 from lsmtl.lab.chapters import EXPERIMENTS
 from lsmtl.lab.cluster import ADDRESS, connected, slots, work
+from lsmtl.lab.presets import PRESETS, on_gpu
 
 WORKER = 500  # MB that a run needs of which nothing is known
 
@@ -72,7 +73,7 @@ def plan(chosen, preset, datasets=None, seed=0):
             for run in runs:
                 minutes = run.pop("minutes")
                 memory = peaks.get(experiments.kind(run), WORKER)
-                alone = preset != "gpu" and bool(experiment.timed(run))
+                alone = not on_gpu(preset) and bool(experiment.timed(run))
                 tasks.append(Task(experiment, run, minutes, memory, alone))
     return sorted(tasks, key=lambda task: (task.alone, -task.minutes))
 
@@ -86,19 +87,20 @@ def sweep(tasks, workers=None):
     Args:
         tasks: what `plan` gives, of one preset.
         workers: how many processes on this machine; None means one for every core, or
-            for preset gpu one for every GPU.
+            for presets gpu and paper one for every GPU.
 
     Returns:
         An `Outcome`.
 
     Raises:
-        ValueError: preset gpu, and no GPU here; or `workers`, and a cluster elsewhere.
+        ValueError: preset gpu or paper, and no GPU here; or `workers`, and a cluster
+            elsewhere.
         OSError: no scheduler answers at `DASK_SCHEDULER_ADDRESS`, or not any more.
     """
     if not tasks:
         return Outcome(0, [], False)
     preset, code = tasks[0].record["preset"], records.code()
-    resources = {"GPU": 1} if preset == "gpu" else None
+    resources = {"GPU": 1} if on_gpu(preset) else None
     waiting, running, made, failed = list(tasks), {}, 0, []
     with (
         _signals() as came,
@@ -262,7 +264,7 @@ def main(arguments=None):
         description="Make the runs that have no record yet, many at a time, here or on "
         f"the Dask cluster whose scheduler {ADDRESS} names.",
     )
-    parser.add_argument("--preset", default="laptop", choices=["ci", "laptop", "gpu"])
+    parser.add_argument("--preset", default="laptop", choices=PRESETS)
     parser.add_argument("--experiment", choices=EXPERIMENTS, help="default: all")
     parser.add_argument("--dataset", help="default: all of the experiment")
     parser.add_argument("--workers", type=int, help="processes here; default: cores")

@@ -8,10 +8,12 @@ from lsmtl.lab import records
 from lsmtl.lab.experiments import planned
 from lsmtl.lab.paper import compare, word
 from lsmtl.lab.protocol import SHALLOW
-from lsmtl.lab.show import COLOURS, table
+from lsmtl.lab.show import COLOURS, say, table
 from lsmtl.lab.standings import NAMES, percent
 
 TOLERANCE = 1.0  # points of percent; at most half of the paper's effect
+CLOSE = 0.01  # on the same data: of an MAE this share, of a concordance this much
+HALVES = {"geo": "geo", "geo-gtex": "gtex"}  # original files → the paper's columns
 EDGE = 12.0  # percent; what lies beyond is written at the edge of a picture
 
 
@@ -73,6 +75,65 @@ def beside(standing, name, mae, theirs, key):
     return pd.DataFrame({name: list(column) for name, column in cells.items()})
 
 
+def on_originals(evidence, standings, name, printed, key):
+    """The paper's numbers beside ours on the very files that it used, shown.
+
+    There a method's MAE itself can be compared: it *matches* within `CLOSE` of the
+    paper's, and a concordance within `CLOSE`.
+
+    Args:
+        evidence: dict of dataset → `Evidence`.
+        standings: dict of dataset → its standing.
+        name: (row) → text.
+        printed: the paper's table, indexed by what `key` gives.
+        key: (row) → its place there.
+
+    Yields:
+        A table for each of the two halves; or one sentence, without records of it.
+    """
+    if not {*HALVES} & {*evidence}:
+        yield say(
+            "<b>On the paper's own data</b> (preset <code>paper</code>, which needs "
+            "the original files and a GPU): not run."
+        )
+    for dataset, half in HALVES.items():
+        if dataset not in evidence:
+            continue
+        lines = standings[dataset]
+        lines = lines[[not row.ours for row in lines["row"]]]
+        cells = {"": list(map(name, lines["row"]))}
+        for score in ("mae", "cc"):
+            if f"{half}_{score}" not in printed:
+                continue
+            theirs = [printed[f"{half}_{score}"][key(row)] for row in lines["row"]]
+            title = score.upper()
+            cells[f"{title}: paper"] = theirs
+            cells[f"{title}: ours"] = [
+                "" if v != v else f"{v:.4f}" for v in lines[score]
+            ]
+            cells[f"{title}: word"] = [
+                _same(score, a, b) for a, b in zip(theirs, lines[score], strict=True)
+            ]
+        yield table(
+            pd.DataFrame(cells),
+            f"On {NAMES[dataset]} itself, means over seeds; an MAE matches within "
+            f"{CLOSE:.0%} of the paper's, a CC within {CLOSE:g}",
+            evidence[dataset].badge,
+        )
+
+
+def near(score, theirs, ours):
+    """Whether a number of ours is the paper's, on the same data: within `CLOSE`."""
+    return abs(theirs - ours) <= CLOSE * (theirs if score == "mae" else 1)
+
+
+def _same(score, theirs, ours):
+    """The word for a number of ours on the paper's own data."""
+    if ours != ours:
+        return word("not run")
+    return word("matches" if near(score, float(theirs), ours) else "differs")
+
+
 def draw(panels, name, height=0.24):
     """Effects with their intervals, a panel a dataset; diamonds are the paper's.
 
@@ -123,14 +184,18 @@ def draw(panels, name, height=0.24):
 def sources(experiment):
     """The records that a page is made from, a line a preset and dataset, shown."""
     known, lines = records.read(experiment.name), []
-    for preset in ("laptop", "gpu"):
-        for dataset in experiment.datasets:
-            _, runs = planned(experiment, preset, dataset, files=False)
+    for preset in ("laptop", "gpu", "paper"):
+        for dataset in filter(NAMES.get, experiment.datasets):
+            if preset not in experiment.presets(dataset):
+                continue
+            _, runs = planned(experiment, preset, dataset, files=False, known=known)
             keys = [records.key(run) for run in runs]
             made = [known[key] for key in keys if key in known]
             if not runs:
                 continue
-            line = [NAMES[dataset], preset, runs[0]["data"][:8], "not run", "", ""]
+            first = runs[0]
+            line = [NAMES[dataset], first["preset"], first["data"][:8]]
+            line += ["not run", "", ""]
             if made:
                 hours = sum(record["wall_s"] for record in made) / 3600
                 days = sorted({record["date"][:10] for record in made})

@@ -16,8 +16,9 @@ from IPython.display import HTML
 
 from lsmtl._checks import one_of
 from lsmtl.lab import standings
-from lsmtl.lab.chapter import PRESETS, evidence
+from lsmtl.lab.chapter import evidence
 from lsmtl.lab.chapters import EXPERIMENTS, table_1, table_2, table_3
+from lsmtl.lab.presets import ORIGINALS, PRESETS
 
 OUTCOMES = {"for": "✓", "open": "○", "against": "✗", "not run": "…"}
 WORDS = {  # word → its sign, and the cases that make it
@@ -71,18 +72,24 @@ class Book:
         self._tables, self._runs = {}, {}
 
     def table(self, number, datasets):
-        """The `Evidence` of some datasets in one of the paper's tables."""
+        """The `Evidence` of some datasets in one of the paper's tables.
+
+        Of the original files there is none before they have records.
+        """
         if number not in self._tables:
             module = TABLES[number]
             found = standings.evidence(module.EXPERIMENT, module.rows)
             self._tables[number] = found
-        return [self._tables[number][name] for name in datasets]
+        found = self._tables[number]
+        there = [name for name in datasets if name in found or name not in ORIGINALS]
+        return [found[name] for name in there]
 
     def runs(self, name, presets=SIZES):
         """Dataset → its runs at the largest complete preset, None without; a badge."""
         if (name, presets) not in self._runs:
             found = evidence(name, presets)
             every = EXPERIMENTS[name].datasets
+            every = [d for d in every if d in found or d not in ORIGINALS]
             self._runs[name, presets] = {d: found.get(d, (None, "")) for d in every}
         return self._runs[name, presets]
 

@@ -24,6 +24,7 @@ from lsmtl.lab.chapters import (
     table_3,
     transcriptome,
     unlabelled_profiles,
+    your_own_matrix,
 )
 
 _MODULES = (  # as the book has them
@@ -47,6 +48,7 @@ _MODULES = (  # as the book has them
     ablations,
     gain,
     our_recipe,
+    your_own_matrix,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}

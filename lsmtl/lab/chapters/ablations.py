@@ -162,12 +162,19 @@ LAPTOP = {
 EXPERIMENT = Experiment(
     name="ablations",
     recipe_version=1,
-    datasets={"breast": "group", "ecoli": "group", "arrays": "group"},
+    datasets={
+        "breast": "group",
+        "ecoli": "group",
+        "arrays": "group",
+        "geo": "group",
+    },
     sizes={
         "ci": LAPTOP
         | {"targets": 120, "hidden": [20, 20], "epochs": 15, "rank": 20, "seeds": 1}
         | {"ranks": [2, 60], "samples": [60], "tasks": [100]},
         "laptop": LAPTOP,
+        "paper": {"hidden": [3000] * 3, "epochs": 100, "rank": 1000, "seeds": 2}
+        | {"ranks": [1, 10, 100, 300, 3000], "samples": [1000, 10_000, 30_000]},
     },
     runs=_runs,
     measure=_measure,

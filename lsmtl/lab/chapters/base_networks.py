@@ -12,7 +12,8 @@ from lsmtl.networks import MLP, DenseNet
 from lsmtl.training import Recipe, fit, predict
 
 BASES = {"MLP": MLP, "DenseNet": DenseNet}
-STEPS = 3  # in an epoch, of every network, however many training profiles there are
+STEPS = 3  # in an epoch, of every network, however few training profiles there are
+LARGEST = 1000  # batch: thousands of profiles make more steps
 USUAL = {"dropout": 0.1, "batch_norm": True}
 
 
@@ -61,7 +62,7 @@ def _measure(adata, run, device):
         return _scores(baseline(run.method, train, validation, test), test.y, tails)
     shape = len(splits.landmarks), len(splits.targets), tuple(c["hidden"])
     torch.manual_seed(run.seed)
-    batch = len(train.x) // STEPS
+    batch = min(len(train.x) // STEPS, LARGEST)
     if run.method == "D-GEX":
         network = dgex.DGEX(*shape, dropout=c["dropout"]).to(device)
         recipe = dgex.recipe(len(c["hidden"]), c["epochs"], batch)
@@ -102,7 +103,7 @@ def _scores(prediction, target, tails):
 EXPERIMENT = Experiment(
     name="base-networks",
     recipe_version=1,
-    datasets={"breast": "group", "ecoli": "group"},
+    datasets={"breast": "group", "ecoli": "group", "geo": "group"},
     sizes={
         "ci": {
             "targets": 200,
@@ -134,6 +135,7 @@ EXPERIMENT = Experiment(
             "dropouts": [0.1, 0.25],
             "seeds": 3,
         },
+        "paper": {"profiles": [1000, 10_000], "seeds": 2},
     },
     runs=_runs,
     measure=_measure,

@@ -32,6 +32,7 @@ LIKE = {  # real set → what is drawn beside it: as many profiles and genes, in
     },
 }
 LEVELS = np.linspace(0, 1, 41)  # of the quantiles in a description
+SEEN = 2000  # profiles of a real set that are described
 NEIGHBOURS = (4, 8, 16, 32, 64, 128)
 
 
@@ -116,11 +117,14 @@ def _described(adata, run):
         landmark = np.arange(len(made.module)) < made.landmarks
         study, within = made.labels(n)["study"], c["like"] == "breast"
     else:
+        few = np.linspace(0, adata.n_obs - 1, min(adata.n_obs, SEEN)).astype(int)
+        adata = adata[few]
         if adata.uns.get("normalize") == "quantile":
             adata = quantile_normalize(adata, reference_quantiles(adata))
         values, within = adata.X, "within" in adata.uns
         landmark = (adata.var["role"] == "landmark").to_numpy()
-        study = adata.obs["study" if "study" in adata.obs else "cohort"].to_numpy(str)
+        label = next((k for k in ("study", "cohort") if k in adata.obs), None)
+        study = adata.obs[label].to_numpy(str) if label else np.full(len(values), "")
     values = np.array(values, dtype=float)
     for name in np.unique(study) if within else [None]:
         rows = (study == name) | (not within)
@@ -207,7 +211,12 @@ DGEX = {"hidden": [9000, 9000, 9000], "dropout": 0.1, "epochs": 60}
 EXPERIMENT = Experiment(
     name="compendium",
     recipe_version=1,
-    datasets={"simulated": None, "arrays": "group", "breast": "group"},
+    datasets={
+        "simulated": None,
+        "arrays": "group",
+        "breast": "group",
+        "geo": "group",
+    },
     sizes={
         "ci": {
             "samples": 600,

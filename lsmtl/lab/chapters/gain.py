@@ -197,6 +197,7 @@ EXPERIMENT = Experiment(
         "ecoli": "group",
         "arrays": "group",
         "simulated": None,
+        "geo": "group",
     },
     sizes={
         "ci": LAPTOP
@@ -206,6 +207,7 @@ EXPERIMENT = Experiment(
         "gpu": LAPTOP
         | {"targets": None, "hidden": [9000, 9000, 9000], "epochs": 500, "ways": 2}
         | {"splits": 1, "halves": False, "seeds": 1},
+        "paper": {"hidden": [3000, 3000, 3000]},
     },
     special={
         ("ci", "simulated"): CURVE

@@ -336,6 +336,7 @@ EXPERIMENT = Experiment(
             ranks=[100],
         ),
     },
+    kept=("ecoli",),  # whose regulators are known
     runs=_runs,
     measure=_measure,
 )

@@ -42,10 +42,12 @@ EXPERIMENT = Experiment(
         "ecoli": "group",
         "arrays": "group",
         "gtex59": "group",
+        "geo": "group",
     },
     sizes={
         "ci": {"targets": 250, "seeds": 2, "strengths": [0.2, 0.1, 0.05]},
         "laptop": {"targets": None, "seeds": 3, "strengths": L1},
+        "paper": {"strengths": FINE, "seeds": 1},  # nothing is left to chance
     },
     special={
         ("ci", "gtex59"): {"strengths": FINE},

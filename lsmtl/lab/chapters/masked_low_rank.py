@@ -60,6 +60,7 @@ EXPERIMENT = Experiment(
         "ecoli": "group",
         "arrays": "group",
         "gtex59": "group",
+        "geo": "group",
     },
     sizes={
         "ci": {
@@ -73,6 +74,7 @@ EXPERIMENT = Experiment(
         },
         "laptop": FULL | {"hidden": [300, 300], "epochs": 100, "rank": 300},
         "gpu": FULL | {"hidden": [3000, 3000], "epochs": 500, "rank": 1000},
+        "paper": {"seeds": 2},
     },
     special={  # 14,000 training profiles make 139 steps an epoch; T = 39
         ("ci", "gtex59"): {"epochs": 2, "rank": 4},

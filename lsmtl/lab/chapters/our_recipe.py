@@ -11,7 +11,7 @@ from lsmtl.lab.exercises import expect, numbers
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import scores
 from lsmtl.lab.protocol import measure, search, split
-from lsmtl.lab.rows import ACROSS, SIZES, WITHIN, deep, special
+from lsmtl.lab.rows import ACROSS, ORIGINAL, PAPER, SIZES, WITHIN, deep, special
 from lsmtl.networks import DenseNet
 from lsmtl.regularizers import MaskedLowRank
 from lsmtl.training import Recipe, fit, predict
@@ -181,7 +181,7 @@ def _networks(train, validation, c, seed, device):
 OWN = {"scenario": "halves", "units": 100, "members": 3, "steps": 300}
 OWN |= {"seeds": FOLDS}
 DATASETS = {"breast": "group", "ecoli": "group", "arrays": "group"}
-DATASETS |= {"gtex59": WITHIN["gtex59"], **ACROSS, "simulated": None}
+DATASETS |= {"gtex59": WITHIN["gtex59"], **ACROSS, "simulated": None, **ORIGINAL}
 SPECIAL = {key: value and dict(value) for key, value in special(DATASETS).items()}
 for (_preset, _dataset), _size in SPECIAL.items():
     if _size and (_dataset in ACROSS or _dataset == "simulated"):
@@ -189,6 +189,7 @@ for (_preset, _dataset), _size in SPECIAL.items():
 SPECIAL["ci", "simulated"] |= {"scenario": "within"}
 SPECIAL["laptop", "simulated"] |= {"scenario": "within", "steps": 600}
 SPECIAL["laptop", "gtex59"] |= {"units": 200, "steps": 1600}
+SPECIAL["paper", "geo"] = {"scenario": "within"}  # the fixed split
 SPECIAL |= {("gpu", "ecoli"): None, ("gpu", "gtex59"): None}
 EXPERIMENT = Experiment(
     name="our-recipe",
@@ -198,6 +199,7 @@ EXPERIMENT = Experiment(
         "ci": SIZES["ci"] | OWN | {"units": 16, "members": 2, "steps": 40, "seeds": 2},
         "laptop": SIZES["laptop"] | OWN,
         "gpu": SIZES["gpu"] | OWN | {"units": 3000},
+        "paper": PAPER | {"steps": 20_000},
     },
     special=SPECIAL,
     runs=_runs,

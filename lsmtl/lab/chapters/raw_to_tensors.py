@@ -123,14 +123,17 @@ EXPERIMENT = Experiment(
         "endometrial": "group",
         "arrays": "group",
         "gtex59": "group",
+        "geo": "group",
     },
     sizes={
         "ci": {"targets": 250, "seeds": 2, "rules": RULES},
         "laptop": {"targets": None, "seeds": 5, "rules": RULES},
+        "paper": {"seeds": 1},
     },
     special={
         ("ci", "arrays"): {"rules": ONE_PLATFORM},
         ("laptop", "arrays"): {"rules": ONE_PLATFORM, "steps": True},
+        ("paper", "geo"): {"rules": ("honest", "all statistics")},
         ("ci", "gtex59"): {"rules": (*ONE_PLATFORM, "whole library")},
         ("laptop", "gtex59"): {"rules": (*ONE_PLATFORM, "whole library")},
     },

@@ -12,7 +12,7 @@ from lsmtl.lab.exercises import Wrong, expect, numbers
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.explaining import clusters, means, pack, top
 from lsmtl.lab.protocol import split, train_row
-from lsmtl.lab.rows import ACROSS, SIZES
+from lsmtl.lab.rows import ACROSS, ORIGINAL, SIZES
 from lsmtl.linear import ridge
 from lsmtl.metrics import mae
 from lsmtl.networks import DenseNet
@@ -26,12 +26,15 @@ LSMTL, UNTRAINED, SHORT = "Deep-LSMTL", "untrained", "trained for less"
 HEADS = "xavier", "zero"
 SETTINGS = {"dropout": 0.25, "strength": 0.01}
 TISSUES = {"nakayama": "sarcoma", "borovecki": "blood", "bladder": "bladder"}
+UNLABELLED = "unlabelled"  # a set that doesn't say what its samples are
+ENOUGH = 2000  # test profiles, to be explained without the others
 ER = {0: "ER−", 1: "ER+"}
 
 
 def _runs(sizes, landmarks):
     base = {k: sizes[k] for k in ("scenario", "targets", "repeats")}
     network = {k: sizes[k] for k in ("hidden", "epochs", "batch_size", "rank")}
+    network |= {k: sizes[k] for k in ("precision",) if k in sizes}
     for seed in range(sizes["seeds"]):
         yield Run("ridge", base, seed)
         network |= SETTINGS | {"base": "DenseNet"}
@@ -44,13 +47,15 @@ def _runs(sizes, landmarks):
 
 
 def kinds(adata, samples):
-    """What each sample is, (n,) text; "" where that isn't known."""
+    """What each sample is, (n,) text; "" where that isn't known of some."""
     obs = adata.obs.loc[list(samples)]
     if "label" in obs:  # arrays: a study is a tissue, but for one
         study, label = obs["study"].astype(str), obs["label"].astype(str)
         return study.map(TISSUES).fillna(label).to_numpy(str)
     if "er_status" in obs:
         return obs["er_status"].map(ER).fillna("").to_numpy(str)
+    if "platform" not in obs:
+        return np.full(len(obs), UNLABELLED)
     known = obs["platform"].astype(str).to_numpy()
     if (known == "other").any():
         own = data.load("endometrial").obs.loc[list(samples)].astype(str)
@@ -62,9 +67,9 @@ def kinds(adata, samples):
 def explained(splits, scenario):
     """The profiles that are explained: all, or those of the other platform.
 
-    Of a set's own test profiles there are too few to make twenty clusters.
+    Of a small set's own test profiles there are too few to make twenty clusters.
     """
-    if scenario == "across":
+    if scenario == "across" or len(splits.test) >= ENOUGH:
         return splits.test
     parts = splits.train, splits.validation, splits.test
     return Profiles(
@@ -187,12 +192,18 @@ LAPTOP = {
 CI = LAPTOP | {"targets": 120, "hidden": [20, 20, 20], "epochs": 20, "rank": 20}
 CI |= {"repeats": 1, "short": [5], "seeds": 2}
 
+PAPER = {"hidden": [9000, 9000, 9000], "rank": 1000, "precision": "tf32", "seeds": 2}
+PAPER |= {"epochs": SIZES["gpu"]["epochs"]["DenseNet"], "short": [5, 50]}
+
 EXPERIMENT = Experiment(
     name="relevance",
     recipe_version=1,
-    datasets={"breast": "group", "arrays": "group", **ACROSS},
-    sizes={"ci": CI, "laptop": LAPTOP},
+    datasets={"breast": "group", "arrays": "group", **ACROSS, **ORIGINAL},
+    sizes={"ci": CI, "laptop": LAPTOP, "paper": PAPER},
     special={
+        ("paper", "geo-gtex"): {"scenario": "across", "short": []},
+    }
+    | {
         (preset, dataset): {"scenario": "across", "short": []}
         for preset in ("ci", "laptop")
         for dataset in ACROSS

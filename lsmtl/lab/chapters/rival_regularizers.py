@@ -103,7 +103,7 @@ GRID = {
 EXPERIMENT = Experiment(
     name="rival-regularizers",
     recipe_version=1,
-    datasets={"breast": "group", "ecoli": "group"},
+    datasets={"breast": "group", "ecoli": "group", "geo": "group"},
     sizes={
         "ci": FULL
         | {
@@ -140,6 +140,7 @@ EXPERIMENT = Experiment(
             "tasks": MANY,
             "rounds": 5,
         },
+        "paper": {"seeds": 2},
     },
     special={(preset, "ecoli"): {"tasks": MANY[:3]} for preset in ("laptop", "gpu")},
     runs=_runs,

@@ -5,7 +5,7 @@ import numpy as np
 from lsmtl.lab.exercises import expect, numbers
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.protocol import measure
-from lsmtl.lab.rows import SIZES, WITHIN, Row, deep, special
+from lsmtl.lab.rows import ORIGINAL, SIZES, WITHIN, Row, deep, special
 
 PAIR = [deep("DenseNet"), deep("Deep-LSMTL")]  # the paper's comparison
 ZERO = [deep(row.method, head="zero", ours=True) for row in PAIR]
@@ -53,7 +53,7 @@ def _size(preset):
 EXPERIMENT = Experiment(
     name="significance",
     recipe_version=1,
-    datasets=dict(WITHIN),
+    datasets=WITHIN | {"geo": ORIGINAL["geo"]},
     sizes={preset: _size(preset) for preset in SIZES},
     special=special(WITHIN),
     runs=_runs,

@@ -168,6 +168,7 @@ EXPERIMENT = Experiment(
             "seeds": 3,
         },
     },
+    kept=("ecoli",),  # whose regulators are known
     runs=_runs,
     measure=_measure,
 )

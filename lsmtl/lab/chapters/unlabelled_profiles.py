@@ -52,12 +52,15 @@ def hide(adata, splits, share, seed, group):
 
     Each cohort's means, and the targets' deviations, then come from the profiles that
     kept them: those that `splits` used know the hidden targets too.
+
+    Raises:
+        ValueError: a cohort has no training profile.
     """
     within = adata.uns.get("within")
     cohorts = pd.Series("", adata.obs_names)
     cohorts += adata.obs[within].astype(str) if within else ""
     parts = splits.train, splits.validation, splits.test
-    cohort = cohorts[list(splits.train.samples)].to_numpy()
+    cohort = cohorts[list(splits.train.samples)].to_numpy(str)
     own = adata.obs[group][list(splits.train.samples)].to_numpy()
     kept = np.zeros(len(own), dtype=bool)
     rng = np.random.default_rng(seed)
@@ -68,11 +71,17 @@ def hide(adata, splits, share, seed, group):
     def own_scale(name, deviations):
         """Values of each part, their mean and deviation by cohort, (n, genes) each."""
         values = getattr(splits.train, name)
-        known = {c: values[kept & (cohort == c)] for c in np.unique(cohort)}
+        names = np.unique(cohort)
+        known = [values[kept & (cohort == c)] for c in names]
+        means = torch.stack([v.mean(0) for v in known])  # (cohorts, genes)
+        spreads = torch.stack([v.std(0, correction=0) for v in known])
         for part in parts:
-            rows = [known[c] for c in cohorts[list(part.samples)]]
-            mean = torch.stack([v.mean(0) for v in rows])
-            spread = torch.stack([v.std(0, correction=0) for v in rows])
+            labels = cohorts[list(part.samples)].to_numpy(str)
+            rows = pd.Index(names).get_indexer(labels)
+            if (rows < 0).any():
+                unknown = str(labels[rows < 0][0])
+                raise ValueError(f"no training profile is of {unknown!r}")
+            mean, spread = means[rows], spreads[rows]  # (n, genes)
             spread = spread.clamp(min=0.1) if deviations else torch.ones_like(mean)
             yield (getattr(part, name) - mean) / spread, mean, spread
 
@@ -172,7 +181,7 @@ def _measure(adata, run, device):
 EXPERIMENT = Experiment(
     name="unlabelled-profiles",
     recipe_version=1,
-    datasets={"breast": "group", "ecoli": "group"},
+    datasets={"breast": "group", "ecoli": "group", "geo": "group"},
     sizes={
         "ci": {
             "targets": 100,
@@ -193,6 +202,14 @@ EXPERIMENT = Experiment(
             "shares": [0.1, 0.25, 0.5, 1.0],
             "weights": [(1, 0), (0, 1), (1, 1)],
             "seeds": 3,
+        },
+        "paper": {
+            "targets": None,
+            "hidden": [3000, 3000],
+            "gan": [1000],
+            "steps": 20_000,
+            "shares": [0.01, 0.1, 0.5, 1.0],
+            "seeds": 2,
         },
     },
     runs=_runs,

@@ -4,6 +4,7 @@ import numpy as np
 
 from lsmtl.lab.changes import change
 from lsmtl.lab.chapters import ablations, table_1
+from lsmtl.lab.presets import ORIGINALS
 from lsmtl.lab.rows import ACROSS, WITHIN
 from lsmtl.lab.standings import percent, within
 
@@ -14,7 +15,7 @@ G, PLAIN = "Deep-LSMTL", "DenseNet"
 SHALLOW = ("LSR", "LSR-L1", "LSR-L2", "KNN")
 DEEP = ("D-GEX", "SemiGAN")
 RIVALS = tuple(table_1.UNEQUAL)
-ALL = (*WITHIN, "simulated", *ACROSS)
+ALL = (*WITHIN, "simulated", *ACROSS, *ORIGINALS)  # these once they have records
 
 
 def outcome(d, least=0.0):
@@ -45,6 +46,11 @@ def better(own, other, score="mae"):
         return outcome(d, LEAST), percent(d.mean(), 2)
     d = own - other
     return outcome(-d, LEAST_SCORE), signed(d.mean(), 3)
+
+
+def printed_mae(dataset):
+    """The column of the paper's tables that a dataset stands beside."""
+    return "gtex_mae" if dataset in (*ACROSS, "geo-gtex") else "geo_mae"
 
 
 def signed(value, digits=2):

@@ -44,8 +44,9 @@ def more_notable(book):
     network was trained with, in units of an even share.
     """
     found = book.runs("relevance")
-    for near, far in (("breast", "breast-endometrial"), ("arrays", "arrays-rnaseq")):
-        (a, _), (b, mark) = found[near], found[far]
+    pairs = (("breast", "breast-endometrial"), ("arrays", "arrays-rnaseq"))
+    for near, far in (*pairs, *[("geo", "geo-gtex")] * ("geo-gtex" in found)):
+        (a, _), (b, mark) = found.get(near, (None, "")), found[far]
         if a is None or b is None:
             yield Case(f"{far}, relevance", "not run", "not run")
             continue

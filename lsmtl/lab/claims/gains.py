@@ -21,12 +21,12 @@ from lsmtl.lab.claims.common import (
     better,
     concordance,
     of,
+    printed_mae,
     row,
     tuned,
     versus,
 )
 from lsmtl.lab.paper import paper_table
-from lsmtl.lab.rows import ACROSS
 from lsmtl.lab.standings import percent, printed
 from lsmtl.lab.verdicts import each, tabled
 from lsmtl.significance import holm, paired_5x2cv
@@ -132,7 +132,7 @@ def theirs(column):
 def _size_table(item):
     found, text = versus(item, G, PLAIN)
     if found != "not run":
-        half = theirs("gtex_mae" if item.dataset in ACROSS else "geo_mae") / 2
+        half = theirs(printed_mae(item.dataset)) / 2
         d = item.effect(row(item, G), row(item, PLAIN))
         found = "for" if found == "for" and d["effect"] <= half else "open"
         found = "against" if d["low"] > 2 * half and d["effect"] > half else found

@@ -15,12 +15,12 @@ from lsmtl.lab.claims.common import (
     RIVALS,
     SHALLOW,
     G,
+    printed_mae,
     row,
     signed,
     versus,
 )
 from lsmtl.lab.paper import paper_table
-from lsmtl.lab.rows import ACROSS
 from lsmtl.lab.verdicts import tabled
 
 ORDER = 0.8  # rank correlation with the paper's column
@@ -72,7 +72,7 @@ def order(item):
     """For: the MAEs of the paper's twelve rows have a rank correlation of 0.8 or more
     with its column. Against: below 0.5, which one random order in twenty exceeds.
     """
-    column = "gtex_mae" if item.dataset in ACROSS else "geo_mae"
+    column = printed_mae(item.dataset)
     theirs = paper_table(1).set_index("method")[column].astype(float)
     mine = {r.method: item.of(r) for r in item.rows if not r.ours}
     if not all(runs["done"].all() for runs in mine.values()):
