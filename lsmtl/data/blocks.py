@@ -5,6 +5,7 @@ from pathlib import Path
 from lsmtl._checks import one_of, whole
 from lsmtl.data.gct import gct_blocks, geuvadis_blocks
 from lsmtl.data.gctx import gctx_blocks
+from lsmtl.data.tables import kind
 
 READERS = {".gctx": gctx_blocks, ".gct": gct_blocks, ".txt": geuvadis_blocks}
 
@@ -27,7 +28,6 @@ def read_blocks(path, size=1000, minimum=None):
             is raised when its block is reached, a wrong number of genes at the end.
     """
     path = Path(path)
-    kind = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     known = [*READERS] if path.suffix != ".gz" else [".gct", ".txt"]
-    reader = READERS[one_of(f"the suffix of {path.name}", kind, known)]
+    reader = READERS[one_of(f"the suffix of {path.name}", kind(path), known)]
     yield from reader(path, whole("size", size), minimum)

@@ -377,11 +377,16 @@ def taken(present, columns, names):
     """Landmark values (n, D), finite, NaN in the columns of absent ones."""
     genes = names.var_names[columns[columns >= 0]]
     values = measured(Path("profiles"), present, names.obs_names, genes)
+    return gathered(values, columns)
+
+
+def gathered(x, columns):
+    """Landmark values (B, D), NaN in the columns of absent ones."""
     if (columns >= 0).all():
-        return values
-    x = np.full((len(values), len(columns)), np.nan, np.float32)
-    x[:, columns >= 0] = values
-    return x
+        return x
+    whole = np.full((len(x), len(columns)), np.nan, np.float32)
+    whole[:, columns >= 0] = x
+    return whole
 
 
 def statistics(blocks, fewest=10):

@@ -20,7 +20,14 @@ from lsmtl.data.blocks import read_blocks
 from lsmtl.data.datasets import ENDINGS, SUFFIXES
 from lsmtl.data.matrices import measured
 from lsmtl.data.tables import DELIMITERS, kind, table_blocks
-from lsmtl.inference.model import ROWS, Model, load_model, statistics, written
+from lsmtl.inference.model import (
+    ROWS,
+    Model,
+    gathered,
+    load_model,
+    statistics,
+    written,
+)
 
 VALUES = 2**23  # of a file that are in memory at a time, at most
 JUDGED = 2**15  # values: a single block may be all zeros, or of one tissue
@@ -74,14 +81,14 @@ def infer(
         _room(out, source.count, len(first) + len(model.targets))
         own = None
         if platform == "own":
-            blocks = (_gathered(x, columns) for _, x, _ in source.blocks(columns, None))
+            blocks = (gathered(x, columns) for _, x, _ in source.blocks(columns, None))
             own = statistics(blocks)
         with _Result(part, model, first) as result:
             about = model.told(platform, columns, anyway) | {"profiles": profiles.name}
             bar = tqdm(total=source.count, desc="infer", unit="profile", delay=3)
             with bar:
                 blocks = (
-                    (names, _gathered(x, columns), labels)
+                    (names, gathered(x, columns), labels)
                     for names, x, labels in source.blocks(columns, model.within)
                 )
                 if model.has_scale(platform, anyway):
@@ -406,15 +413,6 @@ def _hdf5(path):
 def _rows(genes):
     """How many profiles of so many genes are read at a time."""
     return int(min(ROWS, max(VALUES // max(genes, 1), 1)))
-
-
-def _gathered(x, columns):
-    """Landmark values (B, D), NaN in the columns of absent ones."""
-    if (columns >= 0).all():
-        return x
-    whole = np.full((len(x), len(columns)), np.nan, np.float32)
-    whole[:, columns >= 0] = x
-    return whole
 
 
 def _room(out, count, width):

@@ -10,7 +10,7 @@ from lsmtl._checks import one_of
 from lsmtl.lab import records
 from lsmtl.lab.changes import change
 from lsmtl.lab.chapters import EXPERIMENTS
-from lsmtl.lab.experiments import results
+from lsmtl.lab.experiments import preferred, results
 from lsmtl.lab.presets import ORIGINALS
 from lsmtl.lab.show import badge, say
 from lsmtl.lab.standings import percent
@@ -73,9 +73,7 @@ def picked(runs, wanted, choose=()):
     if not found["done"].all():
         return found
     if choose:
-        by = found.groupby(list(choose), dropna=False)["validation_mae"]
-        mean = by.transform("mean")
-        found = found[mean == mean.min()]
+        found = preferred(found, *choose)
     if found["seed"].duplicated().any():
         raise ValueError(f"a seed has more than one run with {wanted}")
     return found.sort_values("seed")

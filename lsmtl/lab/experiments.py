@@ -357,6 +357,15 @@ def tuned(runs, method, head=None):
     if head is None:
         return mine
     mine = mine[mine["head"] == head]
-    settings = mine.groupby(["lr", "strength"], dropna=False)["validation_mae"]
-    validation = settings.transform("mean")
-    return mine[validation == validation.min()]
+    return preferred(mine, "lr", "strength")
+
+
+def preferred(runs, *by):
+    """The runs of the settings with the lowest validation MAE, its mean over seeds.
+
+    Args:
+        runs: as `results` gives them, of one method.
+        *by: the columns whose values are chosen.
+    """
+    mean = runs.groupby(list(by), dropna=False)["validation_mae"].transform("mean")
+    return runs[mean == mean.min()]

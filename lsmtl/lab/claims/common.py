@@ -86,12 +86,6 @@ def concordance(item, label, other):
     return better(*pair, "cc") if ran else ("not run", "")
 
 
-def tuned(runs, *by):
-    """The runs of the settings that have the lowest validation MAE over seeds."""
-    mean = runs.groupby(list(by), dropna=False)["validation_mae"].transform("mean")
-    return runs[mean == mean.min()]
-
-
 def of(runs, method, **settings):
     """The runs of a method with some settings; None means that it has none."""
     mine = runs[runs["method"] == method]

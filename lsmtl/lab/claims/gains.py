@@ -23,11 +23,11 @@ from lsmtl.lab.claims.common import (
     of,
     printed_mae,
     row,
-    tuned,
     versus,
 )
+from lsmtl.lab.experiments import preferred
 from lsmtl.lab.paper import paper_table
-from lsmtl.lab.standings import percent, printed
+from lsmtl.lab.standings import p_text, percent, printed
 from lsmtl.lab.verdicts import each, tabled
 from lsmtl.significance import holm, paired_5x2cv
 
@@ -37,18 +37,18 @@ from lsmtl.significance import holm, paired_5x2cv
 def _mask(runs, head):
     for rate in (0.001, 0.0001)[: 1 + (head == "zero")]:  # the paper's first
         start = {"head": head, "lr": rate}
-        own = tuned(of(runs, G, **start), "strength")
+        own = preferred(of(runs, G, **start), "strength")
         yield f"masked low rank, rate {rate:g}", own, of(runs, PLAIN, **start)
 
 
 def _rivals(runs, head):
     start = {"head": head, "tasks": None}
-    own = tuned(of(runs, G, **start), "strength")
+    own = preferred(of(runs, G, **start), "strength")
     yield "500 targets", own, of(runs, PLAIN, **start)
 
 
 def _relations(runs, head):
-    own = tuned(of(runs, G, scene=None), "strength", "rank", "masked")
+    own = preferred(of(runs, G, scene=None), "strength", "rank", "masked")
     yield "learned relations", own, of(runs, PLAIN, scene=None)
 
 
@@ -59,7 +59,7 @@ def _engine(runs, head):
 
 
 def _ablations(runs, head):
-    own = tuned(at_start(runs, G, head, "strength"), "strength")
+    own = preferred(at_start(runs, G, head, "strength"), "strength")
     yield "one thing at a time", own, at_start(runs, PLAIN, head)
 
 
@@ -171,7 +171,8 @@ def _tested(d, p):
 
 
 def _p(value):
-    return "p &lt; 0.001" if value < 0.001 else f"p = {value:.3f}"
+    text = p_text(value)
+    return f"p {text}" if text.startswith("&lt;") else f"p = {text}"
 
 
 @each("significance")
@@ -242,7 +243,7 @@ def controlled(runs):
 @each("learned-relations")
 def brought_in(runs):
     """Cases of the relations in predictions, with G and without."""
-    own = tuned(of(runs, G, scene=None), "strength", "rank", "masked")
+    own = preferred(of(runs, G, scene=None), "strength", "rank", "masked")
     pair = own, of(runs, PLAIN, scene=None)
     yield "known relations in predictions", *better(*pair, "ap_predictions")
 

@@ -17,9 +17,9 @@ from lsmtl.lab.claims.common import (
     better,
     of,
     signed,
-    tuned,
     versus,
 )
+from lsmtl.lab.experiments import preferred
 from lsmtl.lab.transfer import LEAST as SMALL
 from lsmtl.lab.transfer import changes, chosen, scenes, surely
 from lsmtl.lab.verdicts import COUNTED, Case, each, tabled
@@ -32,7 +32,7 @@ def relations(runs):
     better than chance, and better than the plain correlation of the measured targets,
     in all seeds (average precision of its mean Jacobian).
     """
-    mine = tuned(of(runs, G, scene=None), "strength", "rank", "masked")
+    mine = preferred(of(runs, G, scene=None), "strength", "rank", "masked")
     by_chance = mine.assign(ap=mine["chance"])
     yield "against chance", *better(mine, by_chance, "ap")
     yield "against correlation", *better(mine, of(runs, "correlation"), "ap")
@@ -47,7 +47,7 @@ def self_expression(runs):
     mine = of(runs[runs["genes"] == "measured"], "V trained")
     plain = of(runs[runs["genes"] == "measured"], "correlation", of="targets")
     for head, runs_of in mine.groupby("head"):
-        best = tuned(runs_of, "strength", "sparsity")
+        best = preferred(runs_of, "strength", "sparsity")
         by_chance = best.assign(ap_apart=best["chance_apart"])
         yield f"{head} head, against chance", *better(best, by_chance, "ap_apart")
         yield f"{head} head, against correlation", *better(best, plain, "ap_apart")
@@ -58,15 +58,15 @@ def two_layers(runs):
     """For: with G the network has a lower MAE than with V of Eq. 4, and G finds more of
     the known relations, in all seeds; each at what validation chooses.
     """
-    g = tuned(of(runs, G, scene=None), "strength", "rank", "masked")
-    v = tuned(of(runs, "V trained", scene=None), "strength")
+    g = preferred(of(runs, G, scene=None), "strength", "rank", "masked")
+    v = preferred(of(runs, "V trained", scene=None), "strength")
     if len(v):
         yield "MAE", *better(g, v)
         yield "average precision", *better(g, v, "ap")
 
 
 def _bottleneck(runs, most):
-    low = tuned(runs[runs["rank"] < most], "rank")
+    low = preferred(runs[runs["rank"] < most], "rank")
     return better(low, runs[runs["rank"] == most])
 
 
@@ -120,7 +120,7 @@ def absolute_loss(runs):
     usual = {"dropout": 0.1, "batch_norm": True}
     for base, head in itertools.product(("MLP", PLAIN), ("xavier", "zero")):
         pair = [
-            tuned(of(full, base, head=head, loss=loss, **usual), "lr")
+            preferred(of(full, base, head=head, loss=loss, **usual), "lr")
             for loss in ("absolute", "squared")
         ]
         for score, name in (("mae", "MAE"), ("cc", "CC")):
@@ -139,7 +139,7 @@ def _norm_ablation(runs):
 def _norm_networks(runs):
     usual = {"head": "zero", "loss": "absolute", "dropout": 0.1, "profiles": None}
     pair = (
-        tuned(of(runs, "MLP", batch_norm=on, **usual), "lr") for on in (True, False)
+        preferred(of(runs, "MLP", batch_norm=on, **usual), "lr") for on in (True, False)
     )
     yield "MLP, zero head", *better(*pair, "validation_mae")
 
@@ -175,7 +175,9 @@ def _dense_table(item):
 def _dense_networks(runs):
     usual = {"loss": "absolute", "dropout": 0.1, "batch_norm": True, "profiles": None}
     for head in ("xavier", "zero"):
-        pair = (tuned(of(runs, m, head=head, **usual), "lr") for m in (PLAIN, "MLP"))
+        pair = (
+            preferred(of(runs, m, head=head, **usual), "lr") for m in (PLAIN, "MLP")
+        )
         yield f"{head} head", *better(*pair)
 
 
