@@ -1,6 +1,7 @@
 """Every graded exercise: the stub fails, the solution passes, mistakes get a hint."""
 
 import ast
+import re
 import types
 from importlib import import_module
 
@@ -9,7 +10,7 @@ import pytest
 
 from lsmtl.lab import check
 from lsmtl.lab.chapters import CHECKERS
-from lsmtl.lab.notebooks import chapters, exercises, stub
+from lsmtl.lab.notebooks import KINDS, chapters, exercises, stub
 
 # A page with `lab.page` shows what others ran and has no exercises.
 CHAPTERS = [c for c in chapters() if "lab.page(" not in c.read_text("utf-8")]
@@ -38,10 +39,28 @@ def test_chapters_and_checkers_name_the_same_exercises():
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.stem)
-def test_a_chapter_has_three_exercises_of_its_own(chapter):
+def test_a_chapter_has_three_to_five_exercises_of_its_own(chapter):
     names = [e.name for e in exercises(chapter)]
     assert names == [f"{chapter.stem}.{i + 1}" for i in range(len(names))]
-    assert len(names) >= 3
+    assert 3 <= len(names) <= 5
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.stem)
+def test_exercises_climb_from_predicting_over_deriving_to_building(chapter):
+    steps = [KINDS.index(e.kind) for e in exercises(chapter)]
+    assert steps == sorted(steps)
+    assert set(steps) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.stem)
+def test_the_time_for_exercises_is_their_sum(chapter):
+    (time,) = re.findall(r"^\*\*Time\*\*: .*, (\d+) more", chapter.read_text(), re.M)
+    assert int(time) == sum(e.minutes for e in exercises(chapter))
+
+
+@pytest.mark.parametrize("name", sorted(EXERCISES))
+def test_an_exercise_has_at_least_two_hints(name):
+    assert EXERCISES[name].hints >= 2
 
 
 @pytest.mark.parametrize("name", sorted(EXERCISES))

@@ -97,3 +97,21 @@ def expect(got, want, hints, otherwise):
         if np.shape(mistake) == got.shape and np.allclose(got, mistake, rtol=1e-4):
             raise Wrong(hint)
     raise Wrong(otherwise)
+
+
+def predicted(got, right, hints):
+    """Compare a prediction in a word with what happens.
+
+    Args:
+        got: the word that the reader's function returns.
+        right: what happens.
+        hints: for every other word, what speaks against it.
+    """
+    if got is None:
+        raise Wrong("Your function returns None: is the return missing?")
+    if got == right:
+        return
+    if not isinstance(got, str) or got not in hints:
+        words = ", ".join(repr(word) for word in sorted([right, *hints]))
+        raise Wrong(f"Return one of {words}, not {got!r}.")
+    raise Wrong(hints[got])

@@ -37,11 +37,25 @@ def chapters():
     return [page for page in pages if "{code-cell}" in page.read_text("utf-8")]
 
 
+KINDS = ("Predict, then run", "Derive and verify", "Build and compare")
+_START = re.compile(
+    r"```\{exercise-start\} (?P<title>.+)\n:label: (?P<label>\S+)\n```\n"
+    r"\*(?P<kind>" + "|".join(KINDS) + r"), (?P<minutes>\d+) minutes; "
+    r"(?P<trains>trains .+)\.\*\n"
+)
+_HINT = re.compile(r"^`{3,}\{admonition\} Hint (\d)\n:class: tip dropdown\n", re.M)
+
+
 @dataclass(frozen=True)
 class Exercise:
     """A graded exercise as it stands in a chapter."""
 
     name: str  # as lsmtl.lab.check knows it
+    title: str
+    kind: str  # one of KINDS
+    minutes: int
+    trains: str
+    hints: int  # how many, each folded into the one before
     stub: str
     solution: str
 
@@ -49,23 +63,40 @@ class Exercise:
 def exercises(chapter):
     """The graded exercises of a chapter.
 
-    In the text, an exercise is a cell tagged `exercise` with the stub and later one
-    tagged `solution`, which ends with the call of `lab.check`.
+    In the text, an exercise begins with its title, label, kind, time and aim. It has
+    a cell tagged `exercise` with the stub, hints that are folded one into the other,
+    and later a cell tagged `solution`, which ends with the call of `lab.check`.
 
     Raises:
-        ValueError: a stub has no solution, or a solution no check.
+        ValueError: an exercise has another form, a stub has no solution, or a
+            solution no check.
     """
     cells = jupytext.read(chapter).cells
     tagged = {
         tag: [c.source for c in cells if tag in c.metadata.get("tags", [])]
         for tag in ("exercise", "solution")
     }
+    texts = chapter.read_text("utf-8").split("\n```{exercise-start}")[1:]
     found = []
-    for stub, solution in itertools.zip_longest(*tagged.values(), fillvalue=""):
+    for text, stub, solution in itertools.zip_longest(
+        texts, *tagged.values(), fillvalue=""
+    ):
         name = re.search(r'lab\.check\("([^"]+)"', solution)
         if not stub or not name:
             raise ValueError(f"{chapter.name}: a stub or a checked solution is missing")
-        found.append(Exercise(name[1], stub, solution))
+        start = _START.match("```{exercise-start}" + text)
+        if start is None or start["label"] != name[1].replace(".", "-"):
+            raise ValueError(
+                f"{chapter.name}: {name[1]} begins otherwise than with its title, its "
+                f"label {name[1].replace('.', '-')} and *KIND, N minutes; trains ….*, "
+                f"where KIND is one of {'; '.join(KINDS)}"
+            )
+        numbers = [int(n) for n in _HINT.findall(text.split("\n```{exercise-end}")[0])]
+        if numbers != list(range(1, len(numbers) + 1)):
+            raise ValueError(f"{chapter.name}: the hints of {name[1]} are {numbers}")
+        title, _, kind, minutes, trains = start.groups()
+        about = title, kind, int(minutes), trains, len(numbers)
+        found.append(Exercise(name[1], *about, stub, solution))
     return found
 
 
