@@ -122,8 +122,8 @@ class OfTasks(Ridge):
     def fit(self, X, y, task):
         return super().fit(X, y)
 
-    def predict(self, X, task):
-        return super().predict(X)
+    def decision_function(self, X, task):
+        return self.predict(X)
 
 
 def test_the_choice_is_that_of_a_loop_over_the_folds(exam):

@@ -43,8 +43,8 @@ def described(frame):
         mean 0 and deviation 1.
     """
     x = features(frame)
-    one = x.groupby(frame["task"]).nunique().eq(1).all()
-    of_task = x.loc[:, one & (x.nunique() > 1)].groupby(frame["task"]).first()
+    low, high = (x.groupby(frame["task"]).agg(which) for which in ("min", "max"))
+    of_task = low.loc[:, (low == high).all() & (low.min() < low.max())]
     return (of_task - of_task.mean()) / of_task.std(ddof=0)
 
 
@@ -105,7 +105,7 @@ def choose(models, X, y, task, fold, score):
     """The best of several models by cross-validation.
 
     Args:
-        models: estimators with `fit(X, y, task)` and `predict(X, task)`.
+        models: estimators with `fit(X, y, task)` and `decision_function(X, task)`.
         X, y, task: (n, d), (n,), (n,) training examples.
         fold: (n,) the fold of each; the same for all models, so that they can be
             compared.
@@ -119,7 +119,7 @@ def choose(models, X, y, task, fold, score):
         inside = fold != left_out
         for number, model in enumerate(models):
             model.fit(X[inside], y[inside], task[inside])
-            prediction = model.predict(X[~inside], task[~inside])
+            prediction = model.decision_function(X[~inside], task[~inside])
             found[number] += score(y[~inside], prediction, task[~inside])
     found /= len(np.unique(fold))
     return int(found.argmax()), found
