@@ -31,7 +31,7 @@ def same_rows(X, y):
 def labels_of(task, X):
     """The task of every row of X as a list, else a ValueError."""
     try:
-        labels = [*task]
+        labels = task.tolist() if hasattr(task, "tolist") else [*task]
     except TypeError:
         raise ValueError(f"task must be a list of labels, got {task!r}") from None
     if len(labels) != len(X):

@@ -44,7 +44,7 @@ class MTRL(Individual):
         coupling=1.0,
         rounds=50,
         epsilon=1e-6,
-        settled=1e-6,
+        settled=1e-5,
         loss="squared",
         dual=False,
         kernel="linear",

@@ -46,7 +46,7 @@ class Kernel:
 
     Args:
         X: (n, d), or the kernel (n, n) if `metric` is "precomputed".
-        codes: (n,) tasks from 0.
+        codes: (n,) tasks from 0; None where tasks share all rows.
         tasks: T.
         metric: a name of scikit-learn's pairwise kernels, or a callable that takes
             X (n, d) and Z (m, d) and gives (n, m).
@@ -56,7 +56,8 @@ class Kernel:
     def __init__(self, X, codes, tasks, metric="linear", params=None):
         self.X, self.codes, self.tasks = X, codes, tasks
         self.metric, self.params = metric, params or {}
-        self.rows = Rows(X, codes, tasks) if metric == "linear" else None
+        linear = metric == "linear" and codes is not None
+        self.rows = Rows(X, codes, tasks) if linear else None
 
     def base(self, Z):
         """K_B between rows Z (m, d) and the kernel's own (m, n)."""
