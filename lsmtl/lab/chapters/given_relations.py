@@ -77,12 +77,12 @@ def _measure(frame, run, device):
     y, task = frame["y"].to_numpy(), frame["task"].to_numpy()
     train, test = tasks.split(frame, run.seed)
     if c["pupils"]:
-        train = few_each(task, train, c["pupils"], run.seed)
+        train = tasks.few_each(task, train, c["pupils"], run.seed)
     if run.method == "task means":
         means = pd.Series(y[train]).groupby(task[train]).mean()
         return scores(y, means.loc[task[test]].to_numpy(), task, train, test)
     settings = grid(run.method, c["strengths"], c["couplings"])
-    A = related(frame)
+    A = related(frame) if "graph" in run.method else None
     if run.method == "graph, shuffled":
         A = tasks.shuffled(A, run.seed)
     models = [METHODS[run.method](*pair, A) for pair in settings]
@@ -101,13 +101,6 @@ def _measure(frame, run, device):
 
 def _explained(y, prediction, task):
     return tasks.explained(y, prediction)
-
-
-def few_each(task, rows, count, seed):
-    """At most `count` of the given rows of every task, drawn at random."""
-    rows = np.random.default_rng(seed).permutation(rows)
-    place = pd.Series(task[rows]).groupby(task[rows]).cumcount().to_numpy()
-    return np.sort(rows[place < count])
 
 
 def scores(y, prediction, task, train, test):
