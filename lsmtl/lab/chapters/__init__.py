@@ -15,6 +15,7 @@ from lsmtl.lab.chapters import (
     linear_models,
     masked_low_rank,
     our_recipe,
+    peptides,
     raw_to_tensors,
     relevance,
     rival_regularizers,
@@ -51,6 +52,7 @@ _MODULES = (  # as the book has them
     our_recipe,
     your_own_matrix,
     given_relations,
+    peptides,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}

@@ -12,9 +12,9 @@ from lsmtl.lab.experiments import Experiment, Run
 
 FOLDS = 3
 WIDTH = 0.5  # of the bell that turns what describes the schools into weights
-PUBLISHED = (  # explained variance of `school` in percent: method, value, key
-    ("Bayesian multi-level network", "29.5", "bakker2003"),
-    ("multi-task feature learning", "26.7 ± 2.0", "argyriou2008"),
+PUBLISHED = (  # explained variance of `school` in percent: method, value, by whom
+    ("Bayesian multi-task network", "29.5", "Bakker and Heskes 2003"),
+    ("multi-task feature learning", "26.7 ± 2.0", "Argyriou et al. 2008"),
 )
 PUPIL = {  # the features that vary within every kind of school
     "exam": ["standLRT", "sex_M", "intake_mid 50%", "intake_top 25%", "one"],

@@ -247,3 +247,115 @@ EXPERIMENT = Experiment(
     runs=_runs,
     measure=_measure,
 )
+
+
+def _rarer(ask):
+    predicted(
+        ask(),
+        "auPRC falls",
+        {
+            "auROC falls": "It compares a binder with another peptide, pair by pair. "
+            "What does a pair know of how many others there are?",
+            "both": "Take them apart: one of the two only knows shares within the "
+            "binders and within the others.",
+            "neither": "Look at the first hundred of the list: who has come in "
+            "between the binders?",
+        },
+    )
+
+
+def _average_precision(ask):
+    rng = np.random.default_rng(0)
+    for n in (12, 60):
+        score, binds = rng.normal(size=n), rng.random(n) < 0.3
+        score = score + binds
+        order = np.argsort(-score)
+        hit = binds[order]
+        precise = np.cumsum(hit) / np.arange(1, n + 1)
+        upward = binds[order[::-1]]
+        expect(
+            ask(score.copy(), binds.copy()),
+            average_precision_score(binds, score),
+            [
+                (precise.mean(), "Only the places of binders count."),
+                (
+                    (np.cumsum(upward) / np.arange(1, n + 1))[upward].mean(),
+                    "The list begins with the lowest score.",
+                ),
+                (
+                    (np.cumsum(binds) / np.arange(1, n + 1))[binds].mean(),
+                    "Nothing is sorted by the scores.",
+                ),
+                (
+                    precise[hit].sum() / n,
+                    "The mean goes over the binders, not over all peptides.",
+                ),
+                ((np.cumsum(hit) / hit.sum()).mean(), "That is recall; see precision."),
+            ],
+            f"Not the average precision of {n} peptides.",
+        )
+
+
+def _slope(ask):
+    rng = np.random.default_rng(0)
+    n, T, d, strength = 60, 4, 3, 0.7
+    X, task = rng.normal(size=(n, d)), np.arange(n) % T
+    y = np.where(rng.normal(size=n) + X[:, 0] > 0, 1, -1)
+    A = np.ones((T, T)) - np.eye(T)
+    H = np.eye(T) + kernels.laplacian(A)
+    model = kernels.GraphRegularized(A, strength, loss="logistic", tol=1e-12)
+    best = model.fit(X, y, task).coef_
+    other = best + rng.normal(size=(T, d))
+
+    def slope(W, sign=1, factor=2, miss=False):
+        margin = y * (X * W[task]).sum(1)
+        pull = -y / (1 + np.exp(sign * margin))
+        loss = np.zeros((T, d))
+        np.add.at(loss, task, (pull if not miss else -y)[:, None] * X)
+        return loss + factor * strength * H @ W
+
+    got = ask(best.copy(), X.copy(), y.copy(), task.copy(), H.copy(), strength)
+    got = numbers(got, (T, d))
+    hints = [
+        (lambda W: slope(W, factor=1), "A square's derivative has a 2."),
+        (lambda W: slope(W, -1), "A sign: a large margin should pull weakly."),
+        (lambda W: slope(W, factor=0), "Where is the penalty?"),
+        (lambda W: slope(W, miss=True), "That is a loss that never has enough."),
+        (lambda W: -slope(W), "That is the way down; the slope points up."),
+    ]
+    for wrong, hint in hints:
+        if np.allclose(got, wrong(best), atol=1e-4) and not np.allclose(
+            wrong(best), slope(best), atol=1e-4
+        ):
+            raise Wrong(hint)
+    if not np.allclose(got, 0, atol=1e-4):
+        raise Wrong("These weights are the minimum: the slope should be 0 there.")
+    got = ask(other.copy(), X.copy(), y.copy(), task.copy(), H.copy(), strength)
+    expect(
+        got,
+        slope(other),
+        [(wrong(other), hint) for wrong, hint in hints],
+        "Right at the minimum, wrong elsewhere.",
+    )
+
+
+def _deal(ask):
+    rng = np.random.default_rng(0)
+    sizes = np.array([40, 25, 24, 15, 9, 8, 7, 6, 5, 5, 4, 3, 2, 1, 1, 1])
+    names = rng.permutation(100)[: len(sizes)]
+    group = rng.permutation(np.repeat(names, sizes))
+    got = numbers(ask(group.copy(), 3), (len(group),))
+    if not np.isin(got, (0, 1, 2)).all() or len(np.unique(got)) < 3:
+        raise Wrong("Three folds are asked for, with the numbers 0, 1 and 2.")
+    if max(len(np.unique(got[group == name])) for name in names) > 1:
+        raise Wrong("A cluster is in more than one fold.")
+    filled = np.bincount(got.astype(int), minlength=3)
+    if filled.max() - filled.min() <= 5:
+        return
+    raise Wrong(
+        f"The folds have {', '.join(map(str, filled))} peptides; scikit-learn's "
+        "GroupKFold makes them nearly equal. In which order do clusters come?"
+    )
+
+
+CHECKERS = (_rarer, _average_precision, _slope, _deal)
