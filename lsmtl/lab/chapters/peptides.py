@@ -117,8 +117,9 @@ def _measure(frame, run, device):
     strength, coupling = settings[best]
     return {
         "auprc": round(float(np.mean([*by_allele.values()])), 5),
-        "by_allele": {k: round(v, 4) for k, v in by_allele.items()},
-        "trained": {k: int(size[k]) for k in by_allele},
+        "alleles": [*by_allele],
+        "by_allele": [round(v, 4) for v in by_allele.values()],
+        "trained": [int(size[k]) for k in by_allele],
         "strength": strength,
         "coupling": coupling,
         "cv": np.round(found, 4).tolist(),
