@@ -81,7 +81,7 @@ def test_a_graph_and_its_shuffle_differ_in_names_only(exam):
 
 
 def test_source_and_target_share_their_features(exam):
-    X, y, domain = chapter.pair(exam)
+    X, _, domain = chapter.pair(exam)
     assert set(domain) == {"source", "target", ""}
     for name in ("source", "target"):
         mine = X[domain == name]
