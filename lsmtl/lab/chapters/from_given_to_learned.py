@@ -1,0 +1,218 @@
+"""Relations that are learned, by MTRL and by G, against given, random and none."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lsmtl import data, kernels
+from lsmtl.data.splits import Profiles
+from lsmtl.lab import tasks
+from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.measuring import scores, thin
+from lsmtl.lab.relations import regulated
+from lsmtl.networks import DenseNet
+from lsmtl.regularizers import MaskedLowRank
+from lsmtl.training import Recipe, fit, predict
+
+FOLDS = 3  # of a table's training rows, on which strength and coupling are chosen
+WIDTH = 0.5  # of the bell that makes weights of what describes the schools
+NEIGHBOURS = 10  # targets that each target keeps
+ROUNDS = 8  # of MTRL; later ones hardly change its predictions
+LEARNED = "MTRL"
+
+
+def model(adjacency, method, strength, coupling, **how):
+    """The estimator of a method with its strength and coupling.
+
+    Args:
+        adjacency: (T, T); None for methods that don't need it.
+        method: `"alone"`, `"mean"`, `"MTRL"`, or one with an adjacency.
+        strength: λ.
+        coupling: c; MTRL, whose Ω is about 1/T, takes c/T of the T that `how` says.
+        **how: further arguments of the estimator.
+    """
+    T = how.pop("tasks", 1)
+    if method == "alone":
+        return kernels.Individual(strength, **how)
+    if method == "mean":
+        return kernels.MeanRegularized(strength, coupling, **how)
+    if method == LEARNED:
+        return kernels.MTRL(strength, coupling / T, rounds=ROUNDS, tol=1e-5, **how)
+    return kernels.GraphRegularized(adjacency, strength, coupling=coupling, **how)
+
+
+def grid(method, strengths, couplings):
+    """The pairs (strength, coupling) that a method chooses from."""
+    return [*itertools.product(strengths, [0.0] if method == "alone" else couplings)]
+
+
+def _runs(sizes, count):
+    base = {k: sizes[k] for k in ("strengths", "couplings")}
+    if "targets" not in sizes:  # a table of tasks
+        for seed, method in itertools.product(range(sizes["seeds"]), sizes["methods"]):
+            yield Run(method, base, seed)
+        return
+    base |= {"targets": sizes["targets"]}
+    net = {k: sizes[k] for k in ("hidden", "epochs", "rank", "g_strength")}
+    for seed, labels, method in itertools.product(
+        range(sizes["seeds"]), sizes["labels"], sizes["methods"]
+    ):
+        of_g = net if method.startswith("G's") else {}
+        yield Run(method, base | {"labels": labels} | of_g, seed)
+
+
+def _measure(found, run, device):
+    of = _table if isinstance(found, pd.DataFrame) else _expression
+    return of(found, run)
+
+
+# --- A table: tasks with examples of their own --------------------------------------
+
+
+def given(frame):
+    """Schools that are alike by what describes them; mean sum of a row 1."""
+    return tasks.neighbours(tasks.described(frame), WIDTH)
+
+
+def _table(frame, run):
+    c, method = run.configuration, run.method
+    X, y = tasks.features(frame).to_numpy(float), frame["y"].to_numpy()
+    task = frame["task"].to_numpy()
+    train, test = tasks.split(frame, run.seed)
+    A = given(frame)
+    if method == "random relations":
+        A = tasks.shuffled(A, run.seed)
+    pairs = grid(method, c["strengths"], c["couplings"])
+    of = {"tasks": len(A)} if method == LEARNED else {}
+    models = [model(A, method, *pair, **of) for pair in pairs]
+    fold = tasks.folds(task[train], FOLDS, run.seed)
+    best, _ = tasks.choose(
+        models,
+        X[train],
+        y[train],
+        task[train],
+        fold,
+        lambda y, prediction, task: tasks.explained(y, prediction),
+    )
+    fitted = models[best].fit(X[train], y[train], task[train])
+    found = tasks.explained(y[test], fitted.predict(X[test], task[test]))
+    return {"explained": round(found, 4)} | _chosen(pairs[best], pairs)
+
+
+def _chosen(pair, pairs):
+    """What was chosen, and whether the grid ends there."""
+    strengths = [strength for strength, _ in pairs]
+    ends = pair[0] in (min(strengths), max(strengths))
+    return {"strength": pair[0], "coupling": pair[1], "at_the_end": bool(ends)}
+
+
+# --- Expression: tasks that share their samples --------------------------------------
+
+
+def _expression(adata, run):
+    c, method = run.configuration, run.method
+    splits = data.split(thin(adata, c["targets"]), run.seed, c["group"])
+    first, rows = halves(splits.train, c["labels"], run.seed)
+    A = adjacency(adata, splits, first, run)
+    (x, y), (valid_x, valid_y), (test_x, _) = (
+        [v.double().numpy() for v in (p.x, p.y)]
+        for p in (splits.train, splits.validation, splits.test)
+    )
+    how = {"dual": c["labels"] is not None or len(x) < x.shape[1]}
+    if method == LEARNED:
+        how["tasks"] = y.shape[1]
+    examples = (x, y)
+    if c["labels"]:
+        of = np.repeat(np.arange(y.shape[1]), c["labels"])
+        examples = x[rows], y[rows, of], of
+    pairs = grid(method, c["strengths"], c["couplings"])
+    lowest = np.inf
+    for pair in pairs:
+        fitted = model(A, method, *pair, **how).fit(*examples)
+        error = np.abs(fitted.predict(valid_x) - valid_y).mean()
+        if error < lowest:
+            lowest, best, prediction = error, pair, fitted.predict(test_x)
+    prediction = torch.from_numpy(prediction).float()
+    return (
+        scores(prediction, splits.test.y)
+        | {"validation_mae": float(lowest)}
+        | _chosen(best, pairs)
+    )
+
+
+def halves(train, labels, seed):
+    """Profiles that tell the relations, and those in which each target is measured.
+
+    Args:
+        train: `Profiles`.
+        labels: in how many profiles a target is measured; None: in all.
+        seed: of the halves, and of each target's profiles.
+
+    Returns:
+        `Profiles` with all targets, of one half, and row numbers (T·labels,) of the
+        other half, target by target; without `labels` all profiles, and None.
+    """
+    if labels is None:
+        return train, None
+    rng, T = np.random.default_rng(seed), train.y.shape[1]
+    order = rng.permutation(len(train.x))
+    half = len(order) // 2
+    first = Profiles(train.x[order[:half]], train.y[order[:half]])
+    rest = order[half:]
+    rows = [rng.choice(rest, min(labels, len(rest)), replace=False) for _ in range(T)]
+    return first, np.concatenate(rows)
+
+
+def adjacency(adata, splits, train, run):
+    """The adjacency (T, T) of a method; None where it needs none.
+
+    Args:
+        adata: what was split; its regulators are the given relations.
+        splits: of it; they name the targets.
+        train: `Profiles` to learn relations from.
+        run: its `Run`; its configuration has the network's sizes for G's relations.
+    """
+    method = run.method
+    if method in ("alone", "mean", LEARNED):
+        return None
+    if method == "given relations":
+        return kernels.adjacency_from(share_regulator(adata, splits.targets))
+    if method.startswith("G's"):
+        R = g_relations(splits, train, run.configuration, run.seed)
+        R = np.abs(R) if "signs" in method else R
+        return kernels.adjacency_from(R, NEIGHBOURS)
+    A = kernels.adjacency_from(np.corrcoef(train.y.numpy().T), NEIGHBOURS)
+    if method == "random relations":
+        order = np.random.default_rng(run.seed).permutation(len(A))
+        return A[np.ix_(order, order)]
+    return A
+
+
+def share_regulator(adata, targets):
+    """1 where two targets share a local regulator, else 0, (T, T)."""
+    known, related, _ = regulated(adata, targets)
+    places = np.flatnonzero(known)
+    a, b = np.triu_indices(len(places), 1)
+    R = np.zeros((len(targets), len(targets)))
+    R[places[a], places[b]] = related
+    return R + R.T
+
+
+def g_relations(splits, train, c, seed):
+    """Relations in G (T, T) of a Deep-LSMTL that is trained with these profiles.
+
+    Args:
+        splits: its validation profiles choose the epoch.
+        train: `Profiles`.
+        c: dict with `hidden`, `epochs`, `rank` and `g_strength`.
+        seed: of the network and of training.
+    """
+    T = train.y.shape[1]
+    torch.manual_seed(seed)
+    network = DenseNet(train.x.shape[1], T, tuple(c["hidden"]), head="zero")
+    g = MaskedLowRank(T, c["rank"], c["g_strength"])
+    recipe = Recipe(epochs=c["epochs"], batch_size=min(25, len(train.x)))
+    network = fit(network, train, splits.validation, g, recipe, seed).network
+    return g.relations(predict(network, train.x)).detach().numpy()
