@@ -9,6 +9,7 @@ from lsmtl.lab.chapters import (
     compendium,
     cost,
     engine,
+    from_given_to_learned,
     gain,
     learned_relations,
     linear_models,
@@ -49,6 +50,7 @@ _MODULES = (  # as the book has them
     gain,
     our_recipe,
     your_own_matrix,
+    from_given_to_learned,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}

@@ -9,6 +9,7 @@ import torch
 from lsmtl import data, kernels
 from lsmtl.data.splits import Profiles
 from lsmtl.lab import tasks
+from lsmtl.lab.exercises import expect, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import scores, thin
 from lsmtl.lab.relations import regulated
@@ -98,14 +99,9 @@ def _table(frame, run):
     )
     fitted = models[best].fit(X[train], y[train], task[train])
     found = tasks.explained(y[test], fitted.predict(X[test], task[test]))
-    return {"explained": round(found, 4)} | _chosen(pairs[best], pairs)
-
-
-def _chosen(pair, pairs):
-    """What was chosen, and whether the grid ends there."""
-    strengths = [strength for strength, _ in pairs]
-    ends = pair[0] in (min(strengths), max(strengths))
-    return {"strength": pair[0], "coupling": pair[1], "at_the_end": bool(ends)}
+    strength, coupling = pairs[best]
+    explained = float(round(found, 4))
+    return {"explained": explained, "strength": strength, "coupling": coupling}
 
 
 # --- Expression: tasks that share their samples --------------------------------------
@@ -135,11 +131,12 @@ def _expression(adata, run):
         if error < lowest:
             lowest, best, prediction = error, pair, fitted.predict(test_x)
     prediction = torch.from_numpy(prediction).float()
-    return (
-        scores(prediction, splits.test.y)
-        | {"validation_mae": float(lowest)}
-        | _chosen(best, pairs)
-    )
+    strength, coupling = best
+    return scores(prediction, splits.test.y) | {
+        "validation_mae": float(lowest),
+        "strength": strength,
+        "coupling": coupling,
+    }
 
 
 def halves(train, labels, seed):
@@ -216,3 +213,190 @@ def g_relations(splits, train, c, seed):
     recipe = Recipe(epochs=c["epochs"], batch_size=min(25, len(train.x)))
     network = fit(network, train, splits.validation, g, recipe, seed).network
     return g.relations(predict(network, train.x)).detach().numpy()
+
+
+TABLE = ["alone", "mean", "random relations", "given relations", LEARNED]
+EXPRESSION = ["alone", "mean", "random relations", "correlation", "G's relations"]
+EXPRESSION += ["G's, no signs", LEARNED]
+SMALL = {
+    "targets": 40,
+    "labels": [5, None],
+    "methods": EXPRESSION,
+    "strengths": [10.0, 100.0, 1000.0],
+    "couplings": [3.0],
+    "hidden": [40],
+    "epochs": 20,
+    "rank": 8,
+    "g_strength": 0.1,
+    "seeds": 1,
+}
+LARGE = SMALL | {
+    "targets": 100,
+    "labels": [3, 10, None],
+    "strengths": [3.0, 10.0, 30.0, 100.0, 300.0, 1000.0],
+    "couplings": [0.3, 3.0, 30.0],
+    "hidden": [100],
+    "epochs": 60,
+    "rank": 20,
+    "seeds": 3,
+}
+REGULATED = {"methods": [*EXPRESSION, "given relations"]}
+
+EXPERIMENT = Experiment(
+    name="from-given-to-learned",
+    recipe_version=1,
+    datasets={"breast": "group", "ecoli": "group", "exam": None, "school": None},
+    sizes={
+        "ci": {
+            "methods": TABLE,
+            "strengths": [1.0, 3.0],
+            "couplings": [100.0],
+            "seeds": 2,
+        },
+        "laptop": {
+            "methods": TABLE,
+            "strengths": [1.0, 3.0, 10.0],
+            "couplings": [10.0, 100.0, 1000.0],
+            "seeds": 5,
+        },
+    },
+    special={
+        ("ci", "breast"): SMALL,
+        ("ci", "ecoli"): SMALL | REGULATED,
+        ("ci", "school"): {"seeds": 1, "strengths": [3.0]},
+        ("laptop", "breast"): LARGE,
+        ("laptop", "ecoli"): LARGE | REGULATED,
+        ("laptop", "school"): {"seeds": 2},
+    },
+    runs=_runs,
+    measure=_measure,
+)
+
+
+# --- Exercises ------------------------------------------------------------------------
+
+
+def _endless(ask):
+    predicted(
+        ask(),
+        "equal",
+        {
+            "true": "The truth is in which tasks are joined. How far apart may joined "
+            "tasks still be at an endless coupling, and the neighbours of neighbours?",
+            "shuffled": "What would a graph with the wrong names have to know to win? "
+            "Ask what any graph still allows when every edge is endlessly strong.",
+        },
+    )
+
+
+def _shares(ask):
+    W = np.random.default_rng(0).normal(size=(4, 3)) * [[1], [2], [0.5], [3]]
+    norm = np.linalg.norm(W, axis=1)
+    expect(
+        ask(W.copy()),
+        norm / norm.sum(),
+        [
+            (
+                norm**2 / (norm**2).sum(),
+                "Those are shares of the squares: is the "
+                "derivative of ‖w‖²/ω set to the same number for all tasks?",
+            ),
+            (norm, "They don't add up to 1."),
+            (norm**2, "They don't add up to 1, and should they be squares?"),
+            (
+                np.full(4, 0.25),
+                "With equal shares the largest task pays most: can "
+                "moving a little of a small one's share to it lower the sum?",
+            ),
+            (np.sqrt(norm) / np.sqrt(norm).sum(), "One root too many."),
+            (
+                1 / norm / (1 / norm).sum(),
+                "Turned around: whose weights should be "
+                "cheap, those of a task with large or with small ones?",
+            ),
+        ],
+        "Not the shares with the smallest Σ‖w_t‖²/ω_t: compare with a few random ones.",
+    )
+
+
+def _surrogate(ask):
+    rng = np.random.default_rng(1)
+    w, w0, a = rng.normal(size=(3, 4))
+
+    def u(w):
+        return float((w**4).sum() + a @ w)
+
+    def v(w):
+        return float((w**2).sum())
+
+    def slope(w):
+        return 2 * w
+
+    right = u(w) - v(w0) - slope(w0) @ (w - w0)
+    expect(
+        ask(u, v, slope, w.copy(), w0.copy()),
+        right,
+        [
+            (u(w) - v(w), "That is the objective itself, which isn't convex."),
+            (
+                u(w) - v(w0) - slope(w) @ (w - w0),
+                "The slope is that of the tangent's point, which stays where it is.",
+            ),
+            (
+                u(w) - slope(w0) @ w,
+                "It has the right minimum and the wrong height: at w0 it should touch "
+                "the objective.",
+            ),
+            (
+                u(w) - slope(w0) @ (w - w0),
+                "At w0 it should touch the objective: what is missing there?",
+            ),
+            (
+                u(w) - v(w0) + slope(w0) @ (w - w0),
+                "Below the objective on one side: check the sign of the tangent.",
+            ),
+            (
+                u(w0) + (a + 4 * w0**3) @ (w - w0) - v(w),
+                "You replaced u; a tangent of u lies below it, so that it is no bound.",
+            ),
+        ],
+        "Not a convex function that lies above u − v and touches it at w0.",
+    )
+
+
+def _signed(ask):
+    rng = np.random.default_rng(2)
+    R = np.triu(rng.normal(size=(5, 5)), 1)
+    R = R + R.T
+    eye, size = np.eye(5), np.diag(np.abs(R).sum(0))
+    inv = np.linalg.inv
+    expect(
+        ask(R.copy()),
+        inv(eye + size - R),
+        [
+            (eye + size - R, "That is H; the task kernel is its inverse."),
+            (inv(size - R + 1e-12 * eye), "Each task also has its own ‖w‖²."),
+            (
+                inv(eye + size - np.abs(R)),
+                "You pull mirrored tasks together: the sign is gone.",
+            ),
+            (
+                inv(eye + np.diag(R.clip(0).sum(0)) - R.clip(0)),
+                "You left the negative relations out, as an adjacency does.",
+            ),
+            (
+                inv(eye + np.diag(R.sum(0)) - R),
+                "A negative relation must make its tasks pay, too: what is the "
+                "factor of ‖w_t‖² when the square is written out?",
+            ),
+            (inv(eye + size + R), "The sign between the tasks is turned."),
+            (
+                inv(eye + (size - R) / 2),
+                "Every pair stands twice in the sum: the ½ is used up by that.",
+            ),
+        ],
+        "Not the inverse of the H that the penalty has.",
+    )
+
+
+CHECKERS = (_endless, _shares, _surrogate, _signed)  # in the order of the exercises
