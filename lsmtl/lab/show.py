@@ -40,6 +40,13 @@ COLOURS = {
     "our recipe": "#c736a5",
     "landmarks": "#a45bc4",
     "random genes": "#8a8a1e",
+    "mean": "#128f8b",
+    "random relations": "#808080",
+    "given relations": "#5f9a1c",
+    "correlation": "#d0700f",
+    "G's relations": "#d9534f",
+    "G's, no signs": "#c4558c",
+    "MTRL": "#3d7fc4",
 }
 OTHERS = ("#1697a6", "#d0700f", "#d6599b")  # for what is no method: cohorts, projects
 
