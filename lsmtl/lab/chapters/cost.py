@@ -229,8 +229,8 @@ def _halve(ask):
         {
             "units": "The landmarks stay: how much narrower does the head become, "
             "which has nearly all weights?",
-            "moments": "A moment is a quarter of what weights take. What do 2,000 profiles "
-            "with 9,520 targets take?",
+            "moments": "A moment is a quarter of what weights take. What do 2,000 "
+            "profiles with 9,520 targets take?",
         },
     )
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lsmtl.lab.exercises import expect, numbers
+from lsmtl.lab.exercises import expect, numbers, predicted
 from lsmtl.lab.rows import Row, experiment
 
 WIDTHS = (3000, 6000, 9000)
@@ -29,6 +29,18 @@ def rows(sizes):
 
 
 EXPERIMENT = experiment("table-2", rows)
+
+
+def _fewest(ask):
+    predicted(
+        ask(),
+        "Deep-AMTL",
+        {
+            "Deep-AMTFL": "Its map has a row for every feature at the head, and they "
+            "are thousands here, too.",
+            "Deep-LSMTL": "So it is with 9,520 targets. Is K small here, beside T?",
+        },
+    )
 
 
 def _fits(ask):
@@ -190,4 +202,5 @@ def _agreement(ask):
         )
 
 
-CHECKERS = (_fits, _spread_and_error, _agreement)  # in the order of the exercises
+# in the order of the exercises
+CHECKERS = (_fewest, _fits, _spread_and_error, _agreement)
