@@ -25,23 +25,23 @@ def begin(chapter, parameters):
         parameters=json.loads(json.dumps(parameters, default=str)),
         versions=records.versions(),
         code=records.code(),
-        records={"made": [], "found": [], "shown": {}},
+        records={"made": [], "found": [], "read": {}},
     )
     _publish(update=False)
 
 
 def note(made, found):
-    """Add the keys of records that runs of this notebook were made for, or had."""
+    """Add the keys of the notebook's own runs: made just now, or found as records."""
     if _about:
         _about["records"]["made"] += made
         _about["records"]["found"] += found
         _publish(update=True)
 
 
-def shown(where, count):
+def note_read(where, count):
     """Add that so many records of an experiment, preset and dataset were looked up."""
-    if _about:
-        _about["records"]["shown"][where] = count
+    if _about and count:
+        _about["records"]["read"][where] = count
         _publish(update=True)
 
 

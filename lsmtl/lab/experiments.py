@@ -193,7 +193,7 @@ def results(experiment, preset, dataset, missing="run", seed=0, known=None):
     if missing == "run":
         carried.note(used[True], used[False])
     else:
-        carried.shown(name, len(used[False]))
+        carried.note_read(name, len(used[False]))
     return pd.DataFrame(rows)
 
 
