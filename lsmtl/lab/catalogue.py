@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from lsmtl.lab import ROOT, notebooks
 
-_CELL = re.compile(r"^```\{code-cell\}.*\n:tags: \[parameters\]\n(.*?)^```$", re.M | re.S)
+_CELL = re.compile(
+    r"^```\{code-cell\}.*\n:tags: \[parameters\]\n(.*?)^```$", re.M | re.S
+)
 _TIME = re.compile(r"^\*\*Time\*\*: (\d+) minutes .*?(?:, (\d+) more .*)?$", re.M)
 
 
@@ -79,7 +81,10 @@ def allowed(chapter, name, experiment):
         experiment: the chapter's `Experiment`, or None.
     """
     known = {
-        "preset": ("text", f"{', '.join(presets(experiment))}; None: $LSMTL_PRESET or ci"),
+        "preset": (
+            "text",
+            f"{', '.join(presets(experiment))}; None: $LSMTL_PRESET or ci",
+        ),
         "dataset": ("text", ", ".join(datasets(experiment))),
         "seed": ("whole number", "0 or more; added to the seeds of all runs"),
         "landmarks": ("text or list", "with a file: names, their text file, or l1000"),
@@ -99,12 +104,14 @@ def inventory(experiments, preset=None, dataset=None):
     Returns:
         DataFrame, a row a preset of a dataset of an experiment: `experiment`,
         `dataset`, `preset`, `runs` (None where only the original files would tell),
-        `recorded`, `wall_s` (together), `longest_s` and `peak_mb`.
+        `recorded`, `own` (of these, those that weren't made for another preset),
+        `wall_s` (together), `longest_s` and `peak_mb`.
     """
     import pandas as pd
 
     from lsmtl.lab import records
     from lsmtl.lab.experiments import planned
+    from lsmtl.lab.presets import shown
 
     rows = []
     for experiment in experiments:
@@ -124,7 +131,8 @@ def inventory(experiments, preset=None, dataset=None):
             found = [known[key] for key in keys if key in known]
             wall = [record["wall_s"] for record in found]
             peak = [record["peak_memory_mb"] for record in found]
-            row = experiment.name, name, size, len(keys) or None, len(found)
+            own = sum(record["preset"] == shown(size) for record in found)
+            row = experiment.name, name, size, len(keys) or None, len(found), own
             rows.append((*row, sum(wall), max(wall, default=0), max(peak, default=0)))
-    columns = ["experiment", "dataset", "preset", "runs", "recorded"]
+    columns = ["experiment", "dataset", "preset", "runs", "recorded", "own"]
     return pd.DataFrame(rows, columns=[*columns, "wall_s", "longest_s", "peak_mb"])

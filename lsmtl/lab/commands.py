@@ -23,7 +23,7 @@ def add(commands, choices):
         "nothing was run; 1: a cell failed.",
     )
     run.add_argument("chapter", choices=choices.get("chapter"), metavar="chapter")
-    run.add_argument("-o", "--out", help="the notebook to write; default: CHAPTER.ipynb")
+    run.add_argument("-o", "--out", help="the notebook; default: CHAPTER.ipynb")
     run.add_argument(
         "-p",
         dest="parameters",
@@ -33,7 +33,7 @@ def add(commands, choices):
         metavar="NAME=VALUE",
         help="a parameter of the chapter; may be given again",
     )
-    run.add_argument("--force", action="store_true", help="replace a file that is there")
+    run.add_argument("--force", action="store_true", help="replace a file")
     shown = commands.add_parser("records", help="say what run records there are")
     shown.add_argument(
         "--experiment", choices=choices.get("experiment"), metavar="CHAPTER"

@@ -39,7 +39,8 @@ def _rows(chapter):
 def took():
     """The complete inventory of committed and new records, without preset `ci`."""
     found = catalogue.inventory(EXPERIMENTS.values())
-    return found[(found["recorded"] == found["runs"]) & (found["preset"] != "ci")]
+    complete = (found["recorded"] == found["runs"]) & (found["own"] > 0)
+    return found[complete & (found["preset"] != "ci")]
 
 
 def by_chapter(found):
@@ -67,7 +68,8 @@ def in_words(found):
         **{name: found[name].map(span) for name in times},
         GB=(found["peak_mb"] / 1000).map("{:.1f}".format),
     )
-    return table.drop(columns=["peak_mb", "recorded"], errors="ignore").rename(
+    dropped = ["peak_mb", "recorded", "own"]
+    return table.drop(columns=dropped, errors="ignore").rename(
         columns=times | {"experiment": "chapter"}
     )
 
