@@ -32,10 +32,11 @@ def chapters():
     listed = re.findall(r"file: (\S+)", toc.read_text("utf-8"))
     place = {ROOT / f"{page}.md": number for number, page in enumerate(listed)}
     pages = [page for page in notebooks.chapters() if page in place]
-    return {page.stem: _read(page) for page in sorted(pages, key=place.get)}
+    return {page.stem: read_chapter(page) for page in sorted(pages, key=place.get)}
 
 
-def _read(path):
+def read_chapter(path):
+    """A `Chapter` from its text."""
     text = path.read_text("utf-8")
     cell, time = _CELL.search(text), _TIME.search(text)
     if not cell or not time:
