@@ -297,7 +297,7 @@ def test_bash_completes(tmp_path, capsys):
         if words[-2:] == ["=", ""]:  # so bash has it
             words.pop()
         ask = (
-            f"source script; COMP_WORDS=({' '.join(words)}); "
+            f"source ./script; COMP_WORDS=({' '.join(words)}); "
             f'COMP_CWORD={len(words) - 1}; _lsmtl; echo "${{COMPREPLY[*]}}"'
         )
         done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True)

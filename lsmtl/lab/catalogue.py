@@ -82,12 +82,9 @@ def allowed(chapter, name, experiment):
         experiment: the chapter's `Experiment`, or None.
     """
     known = {
-        "preset": (
-            "text",
-            f"{', '.join(presets(experiment))}; None: $LSMTL_PRESET or ci",
-        ),
+        "preset": ("text", ", ".join(presets(experiment))),
         "dataset": ("text", ", ".join(datasets(experiment))),
-        "seed": ("whole number", "0 or more; added to the seeds of all runs"),
+        "seed": ("whole number", "0 or more"),
         "landmarks": ("text or list", "with a file: names, their text file, or l1000"),
         "genes": ("text", "with a text file: columns or rows"),
     }
