@@ -5,12 +5,11 @@ hand and no others, so that runs of preset ci are made. Then one chapter in seve
 kernels at once, as in a class. About 25 minutes on two idle cores; Linux only.
 """
 
-import concurrent.futures
+import asyncio
 import contextlib
 import hashlib
 import os
 import tempfile
-import threading
 import time
 
 import jupytext
@@ -41,9 +40,8 @@ def measure():
 def _measured(path, kernels):
     with tempfile.TemporaryDirectory() as folder:
         env = os.environ | {"LSMTL_PRESET": "ci", "TQDM_DISABLE": "1"}
-        found, most = together(
-            [env | {"LSMTL_RECORDS": f"{folder}/{n}"} for n in range(kernels)], path
-        )
+        each = [env | {"LSMTL_RECORDS": f"{folder}/{n}"} for n in range(kernels)]
+        found, most = asyncio.run(together(path, each))
     metrics = {
         "seconds": max(seconds for seconds, _, _ in found),
         "cpu_seconds": sum(cpu for _, cpu, _ in found) / kernels,
@@ -60,44 +58,46 @@ def _measured(path, kernels):
     }
 
 
-def together(environments, path):
+async def together(path, environments):
     """Execute a chapter in several kernels at once.
 
     Args:
-        environments: a kernel each; its environment variables.
         path: of the chapter.
+        environments: a kernel each; its environment variables.
 
     Returns:
         For each kernel its wall and CPU seconds and its peak memory in MB, and the
         peak of their sum.
     """
     watches = [Watch() for _ in environments]
-    over = threading.Event()
-    with concurrent.futures.ThreadPoolExecutor(len(watches) + 1) as pool:
-        most = pool.submit(_look, watches, over)
-        try:
-            done = [
-                pool.submit(execute, path, environment, watch)
-                for environment, watch in zip(environments, watches, strict=True)
-            ]
-            seconds = [future.result() for future in done]
-        finally:
-            over.set()
+    looking = asyncio.create_task(_look(watches, most := [0]))
+    try:
+        pairs = zip(environments, watches, strict=True)
+        seconds = await asyncio.gather(*(execute(path, *pair) for pair in pairs))
+    finally:
+        looking.cancel()
     found = zip(seconds, watches, strict=True)
-    return [(s, w.cpu, w.peak / 2**20) for s, w in found], most.result() / 2**20
+    return [(s, w.cpu, w.peak / 2**20) for s, w in found], max(most) / 2**20
 
 
-def execute(path, environment, watch):
+async def execute(path, environment, watch):
     """Execute a chapter in a kernel of its own; its wall seconds."""
     client = NotebookClient(jupytext.read(path), timeout=600, kernel_name="python3")
     start = time.perf_counter()
-    with client.setup_kernel(env=environment):
+    async with client.async_setup_kernel(env=environment):
         watch.process = psutil.Process(client.km.provisioner.pid)
         for index, cell in enumerate(client.nb.cells):
-            client.execute_cell(cell, index)
+            await client.async_execute_cell(cell, index)
         watch.look()
         watch.process = None
     return time.perf_counter() - start
+
+
+async def _look(watches, most):
+    """Add to `most` what all kernels take together, in bytes, again and again."""
+    while True:
+        most.append(sum(watch.look() for watch in watches))
+        await asyncio.sleep(PERIOD)
 
 
 class Watch:
@@ -119,11 +119,3 @@ class Watch:
                     cpu += times.children_user + times.children_system
         self.peak, self.cpu = max(self.peak, own), max(self.cpu, cpu)
         return shared
-
-
-def _look(watches, over):
-    """The most that all kernels took together, in bytes."""
-    most = 0
-    while not over.wait(PERIOD):
-        most = max(most, sum(watch.look() for watch in watches))
-    return most

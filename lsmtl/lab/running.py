@@ -9,6 +9,8 @@ from lsmtl.lab import catalogue, records
 from lsmtl.lab.chapters import EXPERIMENTS
 from lsmtl.lab.commands import span
 
+MB = 2**20 / 1e9  # in GB; records count memory in 2²⁰ bytes
+
 
 def parameters(caption):
     """Every chapter's parameters with default, type and allowed values, as a table."""
@@ -66,7 +68,7 @@ def in_words(found):
     table = found.assign(
         runs=found["runs"].astype(int),
         **{name: found[name].map(span) for name in times},
-        GB=(found["peak_mb"] / 1000).map("{:.1f}".format),
+        GB=(found["peak_mb"] * MB).map("{:.1f}".format),
     )
     dropped = ["peak_mb", "recorded", "own"]
     return table.drop(columns=dropped, errors="ignore").rename(
@@ -78,18 +80,19 @@ def pages():
     """What executing each page takes, as the benchmark measured it: two tables.
 
     Returns:
-        DataFrames of records of one kernel, a row a chapter in the order of the book,
-        and of several kernels at once, with the columns `chapter`, `kernels`,
-        `seconds`, `cpu_seconds`, `peak_mb` and `sum_mb`. Both are empty as long as
-        nothing is measured.
+        DataFrames of the newest records of one kernel, a row a chapter in the order of
+        the book, and of several kernels at once, with the columns `chapter`,
+        `kernels`, `cores`, `seconds`, `cpu_seconds`, `peak_mb` and `sum_mb`. Both are
+        empty as long as nothing is measured.
     """
     rows = [
         {"chapter": record["method"]} | record["configuration"] | record["metrics"]
-        for record in records.read("bench").values()
+        for record in sorted(records.read("bench").values(), key=lambda r: r["date"])
         if record["configuration"]["benchmark"] == "chapters"
     ]
-    columns = ["chapter", "kernels", "seconds", "cpu_seconds", "peak_mb", "sum_mb"]
-    found = pd.DataFrame(rows, columns=columns)
+    columns = ["seconds", "cpu_seconds", "peak_mb", "sum_mb"]
+    found = pd.DataFrame(rows, columns=["chapter", "kernels", "cores", *columns])
+    found = found.drop_duplicates(["chapter", "kernels"], keep="last")
     order = {name: number for number, name in enumerate(catalogue.chapters())}
     alone = found[found["chapter"].isin(order)]
     several = found[found["chapter"].str.endswith(", together")]
@@ -108,7 +111,7 @@ def waited(alone):
             "chapter": alone["chapter"],
             "wall": alone["seconds"].map("{:.0f}".format),
             "CPU": alone["cpu_seconds"].map("{:.0f}".format),
-            "GB": (alone["peak_mb"] / 1000).map("{:.1f}".format),
+            "GB": (alone["peak_mb"] * MB).map("{:.1f}".format),
         }
     )
 
@@ -125,5 +128,5 @@ def class_of(several):
     return (
         f"Kernels that execute {few['chapter'].split(',')[0]} at the same time on "
         f"{few['cores']} cores are done after {times}. Memory that they share is "
-        f"counted once; then each further kernel adds {each / 1000:.2f} GB at the peak."
+        f"counted once; then each further kernel adds {each * MB:.2f} GB at the peak."
     )
