@@ -369,17 +369,9 @@ def test_measured_pages_are_shown_in_the_order_of_the_book(monkeypatch, tmp_path
         ("gain, together", 1, 500.0),
     ]:
         metrics = {"seconds": 20.0, "cpu_seconds": 15.0, "peak_mb": 600.0}
-        made.append(
-            {
-                "method": chapter,
-                "configuration": {
-                    "benchmark": "chapters",
-                    "kernels": kernels,
-                    "cores": 2,
-                },
-                "metrics": metrics | {"sum_mb": total},
-            }
-        )
+        how = {"benchmark": "chapters", "kernels": kernels, "cores": 2}
+        record = {"method": chapter, "configuration": how, "date": str(len(made))}
+        made.append(record | {"metrics": metrics | {"sum_mb": total}})
     monkeypatch.setattr(records, "read", lambda name: dict(enumerate(made)))
     alone, several = running.pages()
     assert [*running.waited(alone)["chapter"]] == ["transcriptome", "gain"]
