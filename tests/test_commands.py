@@ -351,7 +351,7 @@ def test_times_are_those_of_complete_presets():
     mine = found[(found["experiment"] == "gain") & (found["preset"] == "laptop")]
     row = table.loc["gain", "laptop"]
     assert row["sets"] == len(mine) and row["runs"] == mine["runs"].sum()
-    assert row["together"] == commands.span(mine["wall_s"].sum())
+    assert row["all"] == commands.span(mine["wall_s"].sum())
     assert row["GB"] == f"{mine['peak_mb'].max() * 2**20 / 1e9:.1f}"
 
 

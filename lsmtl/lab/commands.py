@@ -242,11 +242,11 @@ def state(row):
 def span(seconds):
     """A time in words.
 
-    >>> span(40.2), span(400), span(40000)
-    ('40 s', '7 min', '11.1 h')
+    >>> span(0.24), span(40.2), span(400), span(40000)
+    ('0.2 s', '40 s', '7 min', '11.1 h')
     """
     if seconds < 90:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.{int(seconds < 9.95)}f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 

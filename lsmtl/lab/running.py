@@ -63,8 +63,8 @@ def by_chapter(found):
 
 
 def in_words(found):
-    """Columns of times and memory as texts: `together`, `longest`, `GB`."""
-    times = {"wall_s": "together", "longest_s": "longest"}
+    """Columns of times and memory as texts: `all`, `longest`, `GB`."""
+    times = {"wall_s": "all", "longest_s": "longest"}
     table = found.assign(
         runs=found["runs"].astype(int),
         **{name: found[name].map(span) for name in times},
