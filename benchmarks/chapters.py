@@ -2,7 +2,7 @@
 
 Every chapter in a fresh kernel, one after the other, with the committed records at
 hand and no others, so that runs of preset ci are made. Then one chapter in several
-kernels at once, as in a class. About 25 minutes on two idle cores; Linux only.
+kernels at once, as in a class. About 15 minutes on two idle cores; Linux only.
 """
 
 import asyncio
