@@ -68,12 +68,21 @@ def in_words(found):
     table = found.assign(
         runs=found["runs"].astype(int),
         **{name: found[name].map(span) for name in times},
-        GB=(found["peak_mb"] * MB).map("{:.1f}".format),
+        GB=found["peak_mb"].map(gigabytes),
     )
     dropped = ["peak_mb", "recorded", "own"]
     return table.drop(columns=dropped, errors="ignore").rename(
         columns=times | {"experiment": "chapter"}
     )
+
+
+def gigabytes(mb):
+    """Memory in GB as text.
+
+    >>> gigabytes(500), gigabytes(10_800)
+    ('0.5', '11')
+    """
+    return f"{mb * MB:.{int(mb * MB < 9.95)}f}"
 
 
 def pages():
@@ -111,7 +120,7 @@ def waited(alone):
             "chapter": alone["chapter"],
             "wall": alone["seconds"].map("{:.0f}".format),
             "CPU": alone["cpu_seconds"].map("{:.0f}".format),
-            "GB": (alone["peak_mb"] * MB).map("{:.1f}".format),
+            "GB": alone["peak_mb"].map(gigabytes),
         }
     )
 
