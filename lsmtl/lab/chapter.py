@@ -131,7 +131,6 @@ def start(name, preset=None, dataset=None, seed=0, **more):
         ValueError: a parameter has a value that is not allowed, or papermill was
             given a parameter that the chapter doesn't have.
     """
-    one_of("chapter", name, EXPERIMENTS)
     _refuse_others(["preset", "dataset", "seed", *more])
     experiment, preset, dataset = check(name, preset, dataset, seed, **more)
     carried.begin(name, {"preset": preset, "dataset": dataset, "seed": seed} | more)
