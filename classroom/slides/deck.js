@@ -1,0 +1,67 @@
+// Math first, then every slide is made to fit its page, then reveal.js takes over.
+
+window.MathJax = {
+  options: { enableMenu: false },
+  svg: { fontCache: "local" },
+  startup: {
+    pageReady: async () => {
+      await MathJax.startup.defaultPageReady();
+      document.querySelectorAll(".slides > section").forEach(fit);
+      await Reveal.initialize({
+        width: 1280,
+        height: 720,
+        margin: 0,
+        center: false,
+        display: "flex",
+        hash: true,
+        slideNumber: "c/t",
+        transition: "none",
+        pdfSeparateFragments: false,
+        plugins: [RevealNotes],
+      });
+      document.documentElement.dataset.ready = "yes";
+    },
+  },
+};
+
+const LARGEST = { rows: 32, columns: 28 }; // pixels of a page that is 720 high
+const SMALLEST = 15;
+
+// The largest text that fits: figures beside the words, tables below or beside them.
+function fit(section) {
+  const body = section.querySelector(".body");
+  if (!body) return;
+  section.style.cssText = "display: flex !important";
+  const both = body.querySelector(".words") && body.querySelector(".pictures");
+  const layouts = !both ? ["rows"]
+    : body.querySelector("figure") ? ["columns"] : ["rows", "columns"];
+  const sizes = layouts.map((layout) => {
+    body.className = `body ${layout}`;
+    let size = LARGEST[layout];
+    do body.style.setProperty("--size", `${size}px`);
+    while (overflows(body) && (size -= 0.5) >= SMALLEST);
+    return size;
+  });
+  const best = sizes.indexOf(Math.max(...sizes));
+  body.className = `body ${layouts[best]}`;
+  body.style.setProperty("--size", `${sizes[best]}px`);
+  section.style.cssText = "";
+}
+
+// Is anything in the body cut off, to the right or below?
+function overflows(body) {
+  const page = body.getBoundingClientRect();
+  return [...body.querySelectorAll("p, li, pre, table, svg, figcaption")].some(
+    (part) => {
+      if (part.closest(".math") && part.tagName !== "svg") return false;
+      const box = part.getBoundingClientRect();
+      const room = part.parentElement.closest(".words, .pictures");
+      const right = room ? room.getBoundingClientRect().right : page.right;
+      return (
+        box.bottom > page.bottom + 1 ||
+        box.right > right + 1 ||
+        part.scrollWidth > part.clientWidth + 1
+      );
+    },
+  );
+}
