@@ -33,8 +33,10 @@ function fit(section) {
   if (!body) return;
   section.style.cssText = "display: flex !important";
   const both = body.querySelector(".words") && body.querySelector(".pictures");
-  const layouts = !both ? ["rows"]
-    : body.querySelector("figure") ? ["columns"] : ["rows", "columns"];
+  const layouts =
+    !both || body.querySelector(".panels") ? ["rows"]
+    : body.querySelector("figure") ? ["columns"]
+    : ["rows", "columns"];
   const sizes = layouts.map((layout) => {
     body.className = `body ${layout}`;
     let size = LARGEST[layout];
@@ -48,19 +50,20 @@ function fit(section) {
   section.style.cssText = "";
 }
 
+const PARTS = ".words, .pictures, p, li, pre, table, figcaption, figure > svg, .panels, .panel, .math svg";
+
 // Is anything in the body cut off, to the right or below?
 function overflows(body) {
   const page = body.getBoundingClientRect();
-  return [...body.querySelectorAll("p, li, pre, table, svg, figcaption")].some(
+  return [...body.querySelectorAll(PARTS)].some(
     (part) => {
-      if (part.closest(".math") && part.tagName !== "svg") return false;
       const box = part.getBoundingClientRect();
       const room = part.parentElement.closest(".words, .pictures");
       const right = room ? room.getBoundingClientRect().right : page.right;
       return (
         box.bottom > page.bottom + 1 ||
         box.right > right + 1 ||
-        part.scrollWidth > part.clientWidth + 1
+        (part.clientWidth && part.scrollWidth > part.clientWidth + 1)
       );
     },
   );

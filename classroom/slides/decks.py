@@ -5,7 +5,9 @@ A slide is a section's heading, then what is picked from that section, in order.
 is a phrase that stands in one block of the section and in no other:
 
 - `"phrase"`: the sentence, item, table or equation (or the equation's label),
-- `"code: phrase"`: the source of a cell, `"out: phrase"`: what it put out.
+- `"code: phrase"`: the source of a cell, `"out: phrase"`: what it put out,
+- `"out breast: phrase"`: of its table the rows with this word in their name, of its
+  figure the row of panels with this title.
 """
 
 import re
@@ -20,7 +22,7 @@ LIST = Path(__file__).with_name("decks.toml")
 
 @dataclass
 class Slide:
-    """A title, what is shown (`text`, `code` or `out` of a block), the spoken text."""
+    """A title, what of which block is shown (as `pick` says), the spoken text."""
 
     title: str
     shown: list[tuple[str, Block]]
@@ -56,6 +58,9 @@ def slides(chapter: Chapter, listed):
     if chapter.exercise:
         title, text, stub = chapter.exercise
         shown = [("text", Block("text", line)) for line in text.splitlines() if line]
+        blocks = [b for section in chapter.sections.values() for b in section]
+        asked = re.findall(r"\{eq\}`(.+?)`", text)
+        shown += [("text", block) for block in blocks if block.label in asked]
         shown.append(("code", Block("cell", stub)))
         yield Slide(f"Your turn: {title}", shown, "question")
     if wrap_up := chapter.sections.get("Wrap-up"):
@@ -64,13 +69,13 @@ def slides(chapter: Chapter, listed):
 
 
 def pick(name, title, section, phrase):
-    """The block of a section that a phrase means, and what of it is shown.
+    """What is shown, `text`, `code` or `out …`, and the block that a phrase means.
 
     Raises:
         ValueError: it means none or several, or a cell without saying what of it.
     """
     what, _, rest = phrase.partition(": ")
-    if what not in ("code", "out"):
+    if not re.fullmatch(r"code|out( \w+)?", what):
         what, rest = "text", phrase
     labelled = [block for block in section if rest == block.label]
     found = labelled or [

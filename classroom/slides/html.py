@@ -10,6 +10,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from classroom.slides import panels
 from classroom.slides.chapters import BOOK
 
 CODE = HtmlFormatter(cssclass="code", nowrap=False)
@@ -78,11 +79,16 @@ def code(block):
     return highlight(block.source, PythonLexer(), CODE)
 
 
-def outputs(block):
-    """All that a cell put out; links to files are left out.
+def outputs(block, only=""):
+    """All that a cell put out; links to files and what is folded are left out.
+
+    Args:
+        block: a cell.
+        only: of tables show the rows whose name holds this, of figures those with
+            this title.
 
     Raises:
-        ValueError: the cell put out nothing.
+        ValueError: the cell put out nothing, or nothing of that name.
     """
     parts = []
     for output in (block.cell or {}).get("outputs", []):
@@ -90,7 +96,12 @@ def outputs(block):
         if output["output_type"] == "stream" and output["name"] == "stdout":
             parts.append(f"<pre>{html.escape(output['text'])}</pre>")
         elif "text/html" in data and "<a download" not in data["text/html"]:
-            parts.append(data["text/html"])
+            part = re.sub("<details.*?</details>", "", data["text/html"], flags=re.S)
+            if "<figure" in part:
+                part = panels.spread(part, only)
+            elif only:
+                part = rows(part, only)
+            parts.append(part)
         elif "text/plain" in data and "text/html" not in data:
             parts.append(f"<pre>{html.escape(data['text/plain'])}</pre>")
     if not parts:
@@ -98,11 +109,35 @@ def outputs(block):
     return "\n".join(parts)
 
 
+def rows(table, only):
+    """A table's rows whose name holds `only`; a last row says that there are more.
+
+    Raises:
+        ValueError: there is no such row.
+    """
+    kept = 0
+
+    def keep(row):
+        nonlocal kept
+        if "<td" in row[0] and only not in re.search("<th.*?</th>", row[0], re.S)[0]:
+            return ""
+        kept += "<td" in row[0]
+        return row[0]
+
+    table = re.sub("<tr>.*?</tr>", keep, table, flags=re.S)
+    if not kept:
+        raise ValueError(f"no row of this table has {only!r} in its name")
+    more = '<tr><th scope="row">…</th></tr></tbody>'
+    return table.replace("</tbody>", more)
+
+
 def show(what, block, numbers):
     """A block as it is shown: as text, as code or by its outputs."""
     if what == "code":
         return code(block)
-    return outputs(block) if what == "out" else text(block, numbers)
+    if what.startswith("out"):
+        return outputs(block, what[4:])
+    return text(block, numbers)
 
 
 def slide(slide, chapter):
@@ -111,7 +146,7 @@ def slide(slide, chapter):
     words, pictures = "", ""
     for what, block in slide.shown:
         drawn = show(what, block, numbers)
-        if what == "out" and re.search("<figure|<table", drawn):
+        if what.startswith("out") and re.search("<figure|<table", drawn):
             pictures += drawn
         else:
             words += drawn
