@@ -16,7 +16,7 @@ window.MathJax = {
         hash: true,
         slideNumber: "c/t",
         transition: "none",
-        pdfSeparateFragments: false,
+        pdfMaxPagesPerSlide: 1,
         plugins: [RevealNotes],
       });
       document.documentElement.dataset.ready = "yes";
