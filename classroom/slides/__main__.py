@@ -1,4 +1,4 @@
-"""`python -m classroom.slides`: a deck for each part of the book, in `_build/slides`."""
+"""`python -m classroom.slides`: a deck for each part of the book: `_build/slides`."""
 
 import os
 import re
@@ -75,8 +75,8 @@ def build(execute=True):
     return paths
 
 
-HELP = """<p>Arrow keys turn the slides, <kbd>Esc</kbd> shows all, <kbd>S</kbd> opens the
-speaker's view with the section's text, <kbd>F</kbd> fills the screen.
+HELP = """<p>Arrow keys turn the slides, <kbd>Esc</kbd> shows all, <kbd>S</kbd> opens
+the speaker's view with the section's text, <kbd>F</kbd> fills the screen.
 To print, or to save as PDF, open a deck with <code>?print-pdf</code> behind its name.
 </p>"""
 

@@ -1,4 +1,4 @@
-"""A chapter as sections of blocks that a slide can pick: sentences, equations, cells."""
+"""A chapter as sections of blocks for a slide to pick: sentences, equations, cells."""
 
 import re
 from dataclasses import dataclass, field

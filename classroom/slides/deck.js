@@ -7,6 +7,10 @@ window.MathJax = {
     pageReady: async () => {
       await MathJax.startup.defaultPageReady();
       document.querySelectorAll(".slides > section").forEach(fit);
+      // The speaker's window has no styles to hide what is for screen readers.
+      document
+        .querySelectorAll(".notes mjx-assistive-mml")
+        .forEach((part) => part.remove());
       await Reveal.initialize({
         width: 1280,
         height: 720,

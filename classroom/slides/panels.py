@@ -4,6 +4,7 @@ import hashlib
 import math
 import re
 
+MOVED = "(Here side by side, from left to right.)"
 SCREEN = 1168, 440  # pixels for a figure with words above it
 BESIDE = 728, 530  # and with words beside it
 AXES = re.compile(
@@ -13,7 +14,7 @@ AXES = re.compile(
 TEXT = re.compile(
     r"(?:<text[^>]* x=\"|translate\()([\d.]+)(?:\" y=\"| )([\d.]+)[^>]*>([^<]*)"
 )
-TITLE, LABELS = 17, 30  # points above axes for a title, below them for ticks and label
+TITLE, LABELS = 17, 34  # points above axes for a title, below them for ticks and label
 
 
 def spread(figure, only=""):
@@ -52,7 +53,10 @@ def spread(figure, only=""):
         f'<div class="{kind}" role="img" {label[0] if label else ""} '
         f'style="grid-template-columns: repeat({columns}, 1fr)">{drawn}</div>'
     )
-    return re.sub(r"<svg.*</svg>", lambda _: drawn, figure, flags=re.S)
+    before, after = figure[: figure.index("<svg")], figure.rpartition("</svg>")[2]
+    if len(strips) > 1 and re.search(r"(?i)\b(top|bottom|above|below)\b", after):
+        after = after.replace("</figcaption>", f" {MOVED}</figcaption>")
+    return before + drawn + after
 
 
 def rows(body, height, only=""):
