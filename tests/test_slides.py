@@ -170,6 +170,8 @@ def test_text_becomes_html(chapter):
     _, first, one, _, two, table, *_ = chapter.sections["Section"]
     numbers = chapter.labels()
     assert html.text(first, numbers) == "<p>Its twin, with (2).</p>"
+    bracketed = chapters.Block("item", "t ({eq}`eq-one`)")
+    assert html.text(bracketed, numbers) == "<li>t (1)</li>"
     assert "(1)" in html.text(one, numbers) and r"\[a = b\]" in html.text(one, numbers)
     assert "(2)" in html.text(two, numbers)
     assert "<td>2</td>" in html.text(table, numbers)

@@ -70,7 +70,8 @@ def text(block, numbers):
         return f'<div class="equation">{body}{number}</div>'
     if block.kind == "table":
         return MARKDOWN.render(block.source, {"numbers": numbers})
-    inside = MARKDOWN.renderInline(block.source, {"numbers": numbers})
+    source = re.sub(r"\((\{eq\}`[^`]+`)\)", r"\1", block.source)  # brackets once
+    inside = MARKDOWN.renderInline(source, {"numbers": numbers})
     return f"<li>{inside}</li>" if block.kind == "item" else f"<p>{inside}</p>"
 
 
