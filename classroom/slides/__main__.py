@@ -42,37 +42,28 @@ SCRIPTS = "\n".join(
 )
 
 
-def build(execute=True):
-    """Write all decks and the page that lists them.
-
-    Args:
-        execute: with the chapters' outputs, from the cache of the book's build or
-            made now; else slides show sources only.
-
-    Returns:
-        Part -> the path of its deck.
-    """
+def build():
+    """Write all decks and the page that lists them."""
     shutil.rmtree(OUT, ignore_errors=True)
     (OUT / "static").mkdir(parents=True)
     for path in STATIC:
         shutil.copy(path, OUT / "static")
     (OUT / "static" / "code.css").write_text(code_styles(), "utf-8")
-    listed, paths = [], {}
+    listed = []
     for part, chosen in decks.load().items():
-        body, count = deck(part, chosen, execute)
-        paths[part] = OUT / f"{slug(part)}.html"
+        body, count = deck(part, chosen)
+        path = OUT / f"{slug(part)}.html"
         page = PAGE.format(title=part, head=STYLES, body=body + SCRIPTS, kind="deck")
-        paths[part].write_text(page, "utf-8")
-        print(f"{paths[part].relative_to(ROOT)}: {count} slides", flush=True)
-        names = "; ".join(chapters.read(name).title for name in chosen)
+        path.write_text(page, "utf-8")
+        print(f"{path.relative_to(ROOT)}: {count} slides", flush=True)
+        names = " · ".join(chapters.read(name).title for name in chosen)
         listed.append(
-            f'<li><a href="{paths[part].name}">{part}</a>, {count} slides'
+            f'<li><a href="{path.name}">{part}</a>, {count} slides'
             f"<br><small>{names}</small></li>"
         )
     body = f"<h1>Slides</h1><ul>{''.join(listed)}</ul>{HELP}"
     page = PAGE.format(title="Slides", head=STYLES, body=body, kind="list")
     (OUT / "index.html").write_text(page, "utf-8")
-    return paths
 
 
 HELP = """<p>Arrow keys turn the slides, <kbd>Esc</kbd> shows all, <kbd>S</kbd> opens
@@ -81,11 +72,11 @@ To print, or to save as PDF, open a deck with <code>?print-pdf</code> behind its
 </p>"""
 
 
-def deck(part, chosen, execute):
+def deck(part, chosen):
     """The slides of a part as HTML, and how many there are."""
     drawn = []
     for name, listed in chosen.items():
-        chapter = chapters.read(name, execute)
+        chapter = chapters.read(name, execute=True)
         drawn += [html.slide(s, chapter) for s in decks.slides(chapter, listed)]
     titles = "".join(f"<li>{chapters.read(name).title}</li>" for name in chosen)
     first = f'<section class="part"><h1>{part}</h1><ol>{titles}</ol></section>'

@@ -69,6 +69,7 @@ def executed(notebook, path):
         return cache.merge_match_into_notebook(notebook)[1]
     except KeyError:
         pass
+    print(f"executing {path.stem} …", flush=True)
     result = single_nb_execution(notebook, cwd=str(path.parent), timeout=PATIENCE)
     if result.err is not None:
         raise RuntimeError(f"{path.stem} failed:\n{result.exc_string}")
