@@ -8,6 +8,7 @@ import jupytext
 import matplotlib.pyplot as plt
 import pytest
 import yaml
+from myst_nb.core.read import read_myst_markdown_notebook
 
 from classroom.slides import __main__ as slides
 from classroom.slides import chapters, decks, html, panels
@@ -247,3 +248,36 @@ def test_a_wide_figure_stays_as_it_is():
 
 def test_a_part_has_a_readable_file_name():
     assert slides.slug("The paper's tables, and more") == "the-papers-tables-and-more"
+
+
+PAGE = """---
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+# Title
+
+```{code-cell} ipython3
+print("a" + "b")
+```
+"""
+
+
+def test_a_chapter_is_executed_once_and_its_failure_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "cache", lambda: tmp_path / "cache")
+    good, bad = (
+        read_myst_markdown_notebook(PAGE.replace('"b"', end)) for end in ('"b"', "1")
+    )
+    path = tmp_path / "page.md"
+    first = chapters.executed(good, path)
+    monkeypatch.setattr(chapters, "single_nb_execution", None)  # not needed again
+    fresh = read_myst_markdown_notebook(PAGE)
+    for notebook in (first, chapters.executed(fresh, path)):
+        chapter = chapters.split("page", notebook.cells)
+        assert html.outputs(chapter.sections["Title"][0]) == "<pre>ab\n</pre>"
+    monkeypatch.undo()
+    monkeypatch.setattr(notebooks, "cache", lambda: tmp_path / "cache")
+    with pytest.raises(RuntimeError, match=r"page failed:[\s\S]*TypeError"):
+        chapters.executed(bad, path)

@@ -70,7 +70,9 @@ def executed(notebook, path):
     except KeyError:
         pass
     print(f"executing {path.stem} …", flush=True)
-    result = single_nb_execution(notebook, cwd=str(path.parent), timeout=PATIENCE)
+    result = single_nb_execution(
+        notebook, cwd=str(path.parent), timeout=PATIENCE, allow_errors=False
+    )
     if result.err is not None:
         raise RuntimeError(f"{path.stem} failed:\n{result.exc_string}")
     seconds = {"execution_seconds": result.time}
