@@ -8,12 +8,12 @@ MINUTES ?= 9
 BIN := .venv/bin
 READY := .venv/ready
 
-book test: export TQDM_DISABLE := 1
+book slides test: export TQDM_DISABLE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 TABLES := table-1 table-2 table-3
 
-.PHONY: help book test data dry-run records $(TABLES) tables bench gpu-bundle gpu-records merge-records clean
+.PHONY: help book slides test data dry-run records $(TABLES) tables bench gpu-bundle gpu-records merge-records clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -35,7 +35,10 @@ endef
 book: $(READY)  ## build the book: _build/html/index.html
 	$(BUILD)
 
-# Chapters run in the first pytest, the book shows what they gave, the last one reads it.
+slides: $(READY)  ## slides for lectures, a deck a part: _build/slides/index.html
+	$(BIN)/python -m classroom.slides
+
+# Chapters run in the first pytest, book and slides show what they gave, the last one reads them.
 test: export OMP_NUM_THREADS := 1
 test: export LSMTL_PRESET :=
 ifneq ($(wildcard ../shared/data/cache),)  # the on-demand files, where they lie beside
@@ -47,6 +50,7 @@ test: $(READY)  ## check style, package, chapters, book and pages
 	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/site
 	$(BIN)/python scripts/dry_run.py --essential
 	$(BUILD)
+	$(BIN)/python -m classroom.slides
 	$(BIN)/pytest tests/site
 
 data: $(READY)  ## get the on-demand datasets, or prepare D-GEX's files: DGEX=folder
