@@ -10,7 +10,7 @@ import base64
 import textwrap
 import zlib
 
-CURTAIN = '''# What grades the exercises knows the answers, so it stands here compressed.
+CURTAIN = '''# What grades the exercises knows the answers, so here it is compressed.
 exec(__import__("zlib").decompress(__import__("base64").b64decode("""
 {}
 """)))
