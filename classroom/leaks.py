@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from lsmtl.lab import notebooks
 
 LARGE = 8  # nodes of an expression from which on it is known anywhere
-LONG = 25  # characters of a line from which on it is known by its words
+LONG = {"prose": 25, "code": 40}  # characters from which on a line is known
 KEPT = {*dir(builtins), "data", "lab", "metrics", "np", "pd", "plt", "torch"}
 SKIPPED = {"annotation", "ctx", "kind", "lineno", "name", "returns", "type_comment"}
 MARKS = ast.expr_context | ast.operator | ast.unaryop | ast.cmpop | ast.boolop
+CELL = re.compile(r"^```\{code-cell\}.*?^```$|^```[^\n]*|^:[^\n]*", re.M | re.S)
 BINARY = (".h5ad", ".gz", ".png", ".ico", ".ttf", ".woff", ".woff2")
 
 
@@ -30,7 +31,7 @@ class Solution:
     """What a solution is known by."""
 
     name: str  # of its exercise
-    words: frozenset = field(repr=False)  # its lines, without spaces
+    words: frozenset = field(repr=False)  # its longer lines, without spaces
     shapes: frozenset = field(repr=False)  # of its function, and of its body
 
 
@@ -45,11 +46,14 @@ def solutions(chapters=None):
 
 
 def _solution(exercise, block):
-    stub = _squeezed(exercise.stub)
-    lines = [line for line in block.splitlines() if not line.startswith("lab.check(")]
-    words = {w for w in map(_squeezed, lines) if len(w) >= LONG and w not in stub}
     tree = ast.parse(exercise.solution)
     function = next(n for n in tree.body if isinstance(n, ast.FunctionDef))
+    code = ast.get_source_segment(exercise.solution, function)
+    prose = CELL.sub("", block)
+    words, stub = set(), _squeezed(exercise.stub)
+    for kind, text in (("prose", prose), ("code", code)):
+        lines = map(_squeezed, text.splitlines())
+        words |= {w for w in lines if len(w) >= LONG[kind] and w not in stub}
     body = _body(function)
     parts = [_Part(function.args, *body)]
     if len(body) > 1 or _size(body) >= LARGE:

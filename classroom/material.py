@@ -18,7 +18,7 @@ from lsmtl.lab import ROOT, notebooks
 HERE = Path(__file__).parent
 SECTIONS = ("Core", "Chapters and run records")  # of requirements.txt
 PACKAGE = ("lsmtl", "book/records")
-FILES = ("LICENSE", "pyproject.toml")
+DATA = "book/back/data.md"  # what LICENSE names
 
 
 def student(folder, chapters=None):
@@ -66,14 +66,17 @@ def _frame(folder, reader):
     for name in PACKAGE:
         skipped = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=skipped)
-    for name in FILES:
-        shutil.copy(ROOT / name, folder)
+    shutil.copy(ROOT / "pyproject.toml", folder)
     shutil.copy(HERE / "readme" / f"{reader}.md", folder / "README.md")
     lines = ["-c constraints.txt", "-e .", *_requirements()]
     (folder / "requirements.txt").write_text("\n".join(lines) + "\n")
     pins = [(where / "constraints.txt").read_text() for where in (ROOT, HERE)]
     (folder / "constraints.txt").write_text("".join(pins))
     (folder / "notebooks").mkdir()
+    text = plain.plain((ROOT / DATA).read_text("utf-8"), "data")
+    (folder / "notebooks" / "data.md").write_text(text + "\n", "utf-8")
+    licence = (ROOT / "LICENSE").read_text("utf-8")
+    (folder / "LICENSE").write_text(licence.replace(DATA, "notebooks/data.md"), "utf-8")
 
 
 def _requirements():

@@ -7,7 +7,6 @@ What has no translation is an error, not a riddle for the reader.
 
 import functools
 import re
-from dataclasses import dataclass
 
 import jupytext
 import nbformat
@@ -24,17 +23,10 @@ EQUATION = re.compile(r"^\$\$\n(.*?)\n\$\$(?: \((\S+)\))?$", re.M | re.S)
 FENCE = re.compile(r"^(`{3,}|:{3,})(?:\{([\w:-]+)\} ?(.*))?")
 LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 ROLE = re.compile(r"\{([\w:]+)\}`([^`]+)`")
+TERM = re.compile(r"^(`.+`)\n: ", re.M)
 QUOTED = ("admonition", "note", "tip", "hint", "important", "warning", "seealso")
 BARE = ("grid", "tab-set", "exercise-end", "solution-end")  # only what is inside
 TITLED = ("grid-item-card", "tab-item")
-
-
-@dataclass(frozen=True)
-class Page:
-    """What the references of a page lead to."""
-
-    stem: str
-    solved: bool  # whether its solutions are shown
 
 
 def names():
@@ -54,7 +46,7 @@ def notebook(chapter, solved=False):
     Raises:
         ValueError: the text has a directive, a role or a link without a translation.
     """
-    page = Page(chapter.stem, solved)
+    page = chapter.stem
     source = jupytext.reads(_source(chapter, solved), fmt="md:myst")
     cells, cited = [], []
     for cell in source.cells:
@@ -97,9 +89,10 @@ def plain(text, page):
 
     Args:
         text: the piece, whole blocks.
-        page: where it stands.
+        page: stem of the page where it stands.
     """
     text = COMMENT.sub("", BOOK_ONLY.sub("", text))
+    text = TERM.sub(r"- \1: ", text)
     text = re.sub(r"^\([\w-]+\)=\n", "", text, flags=re.M)
     text = EQUATION.sub(lambda m: _equation(m, page), text)
     return re.sub(r"\n{3,}", "\n\n", _blocks(text, page)).strip()
@@ -156,7 +149,7 @@ def _directive(name, argument, inside, page):
         return f"**{title}**\n\n{body}"
     if name in BARE:
         return body
-    raise ValueError(f"{page.stem}: the directive {name} has no translation")
+    raise ValueError(f"{page}: the directive {name} has no translation")
 
 
 def _inline(line, page):
@@ -171,15 +164,15 @@ def _role(name, content, page):
         return ", ".join(_author_year(k) for k in _keys(content))
     if name in ("eq", "ref", "numref", "prf:ref"):
         return _reference(content, page)
-    raise ValueError(f"{page.stem}: the role {name} has no translation")
+    raise ValueError(f"{page}: the role {name} has no translation")
 
 
 def _reference(label, page):
     if label not in labels():
-        raise ValueError(f"{page.stem}: nothing is labelled {label}")
+        raise ValueError(f"{page}: nothing is labelled {label}")
     stem, what = labels()[label]
     text = f"({what})" if isinstance(what, int) else what
-    return text if stem == page.stem else f"{text} of {_link('', stem + '.md', page)}"
+    return text if stem == page else f"{text} of {_link('', stem + '.md', page)}"
 
 
 def _link(text, address, page):
@@ -189,10 +182,10 @@ def _link(text, address, page):
         return f"[{text}](#)" if text else _reference(address.lstrip("#"), page)
     stem = address.rsplit("/", 1)[-1].removesuffix(".md")
     if stem not in titles():
-        raise ValueError(f"{page.stem}: there is no page {address}")
+        raise ValueError(f"{page}: there is no page {address}")
     text = text or titles()[stem]
-    if stem in names():
-        return f"[{text}]({names()[stem]})"
+    if stem in names() or stem == "data":
+        return f"[{text}]({names().get(stem, 'data.md')})"
     return f"*{text}*, a page of the book"
 
 
