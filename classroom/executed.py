@@ -42,14 +42,11 @@ def run(chapter):
         return cache.merge_match_into_notebook(source)[1]
     except KeyError:
         pass
-    before = dict(os.environ)
-    os.environ.setdefault("LSMTL_RECORDS", str(notebooks.cache() / "records"))
-    os.environ["TQDM_DISABLE"] = "1"
-    try:
-        NotebookClient(source, timeout=600, kernel_name="python3").execute()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    records = os.environ.get("LSMTL_RECORDS") or str(notebooks.cache() / "records")
+    usual = {"LSMTL_RECORDS": records, "LSMTL_PRESET": "", "TQDM_DISABLE": "1"}
+    # Times would be a part of what the cache looks for.
+    client = NotebookClient(source, timeout=600, record_timing=False)
+    client.execute(env=os.environ | usual)
     cache.cache_notebook_bundle(
         CacheBundleIn(source, str(chapter)), check_validity=False, overwrite=True
     )

@@ -5,6 +5,7 @@ cell of an exercise holds its solution between marks, which nbgrader cuts out, a
 cell of its check is locked and gives points.
 """
 
+import ast
 import shutil
 
 import nbformat
@@ -67,10 +68,13 @@ def assignment(chapter):
 
 def _marked(exercise):
     """The stub with the solution between marks in place of its last line."""
-    *head, _ = exercise.stub.splitlines()
-    start, function = exercise.solution.split("\n".join(head), 1)
-    body = function.split("\n\n\nlab.check(")[0].strip("\n")
-    return start + "\n".join([*head, BEGIN, body, END])
+    lines, stub = exercise.solution.splitlines(), exercise.stub.splitlines()
+    tree = ast.parse(exercise.solution).body
+    function = next(n for n in tree if isinstance(n, ast.FunctionDef))
+    imports = [f"    {ast.unparse(n)}" for n in tree[: tree.index(function)]]
+    start = function.lineno + len(stub) - 2  # after the docstring
+    body = lines[start : function.end_lineno]
+    return "\n".join([*stub[:-1], BEGIN, *imports, *body, END])
 
 
 def _marks(grade_id, **other):

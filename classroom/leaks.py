@@ -146,7 +146,7 @@ def _codes(text):
     blocks += map(_as_shown, re.findall(r"<pre[^>]*>(.*?)</pre>", text, re.S))
     for block in (text, *blocks):
         with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-            yield ast.parse(block)
+            yield ast.parse(re.sub(r"^%.*", "", block, flags=re.M))  # without magics
 
 
 class _Part:

@@ -6,7 +6,6 @@ shipped data, the run records that the pages show, and a list of what to install
 
 import re
 import shutil
-import zipfile
 from pathlib import Path
 
 import nbformat
@@ -63,6 +62,8 @@ def instructor(folder, chapters=None):
 def _frame(folder, reader):
     """All but the notebooks."""
     shutil.rmtree(folder, ignore_errors=True)
+    folder.with_suffix(".zip").unlink(missing_ok=True)
+    (folder / "notebooks").mkdir(parents=True)
     for name in PACKAGE:
         skipped = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=skipped)
@@ -72,7 +73,6 @@ def _frame(folder, reader):
     (folder / "requirements.txt").write_text("\n".join(lines) + "\n")
     pins = [(where / "constraints.txt").read_text() for where in (ROOT, HERE)]
     (folder / "constraints.txt").write_text("".join(pins))
-    (folder / "notebooks").mkdir()
     text = plain.plain((ROOT / DATA).read_text("utf-8"), "data")
     (folder / "notebooks" / "data.md").write_text(text + "\n", "utf-8")
     licence = (ROOT / "LICENSE").read_text("utf-8")
@@ -98,10 +98,5 @@ def _write(notebook, folder, chapter):
 
 
 def _zip(folder):
-    """The folder as a zip beside it, the same bytes for the same files."""
-    with zipfile.ZipFile(folder.with_suffix(".zip"), "w") as archive:
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            name = path.relative_to(folder.parent).as_posix()
-            info = zipfile.ZipInfo(name)
-            info.external_attr = 0o644 << 16
-            archive.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    """The folder as a zip beside it."""
+    shutil.make_archive(folder, "zip", folder.parent, folder.name)

@@ -24,6 +24,9 @@ FENCE = re.compile(r"^(`{3,}|:{3,})(?:\{([\w:-]+)\} ?(.*))?")
 LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 ROLE = re.compile(r"\{([\w:]+)\}`([^`]+)`")
 TERM = re.compile(r"^(`.+`)\n: ", re.M)
+WAITS = """%%capture
+# Predict first; then delete the line above and run this cell.
+"""
 QUOTED = ("admonition", "note", "tip", "hint", "important", "warning", "seealso")
 BARE = ("grid", "tab-set", "exercise-end", "solution-end")  # only what is inside
 TITLED = ("grid-item-card", "tab-item")
@@ -51,7 +54,7 @@ def notebook(chapter, solved=False):
     cells, cited = [], []
     for cell in source.cells:
         if cell.cell_type == "code":
-            cells.append(_code(cell))
+            cells.append(_code(cell, solved))
         elif text := plain(cell.source, page):
             cited += [k for k in _cited(cell.source) if k not in cited]
             cells.append(nbformat.v4.new_markdown_cell(text))
@@ -71,17 +74,15 @@ def _source(chapter, solved):
     return BOOK_ONLY.sub("", text)
 
 
-def _code(cell):
-    """A code cell whose folding JupyterLab understands."""
-    tags = cell.metadata.get("tags", [])
-    fold = {}
-    if {"hide-input", "remove-input"} & {*tags}:
-        fold["source_hidden"] = True
-    if {"hide-output", "remove-output"} & {*tags}:
-        fold["outputs_hidden"] = True
+def _code(cell, solved):
+    """A code cell that JupyterLab folds, or whose output waits for a prediction."""
+    tags, source = cell.metadata.get("tags", []), cell.source
     metadata = {"tags": tags} if tags else {}
-    metadata |= {"jupyter": fold} if fold else {}
-    return nbformat.v4.new_code_cell(cell.source, metadata=metadata)
+    if {"hide-input", "remove-input"} & {*tags}:
+        metadata["jupyter"] = {"source_hidden": True}
+    if "hide-output" in tags and not solved:
+        source = WAITS + source
+    return nbformat.v4.new_code_cell(source, metadata=metadata)
 
 
 def plain(text, page):
