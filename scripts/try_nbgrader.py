@@ -55,12 +55,16 @@ def main(stems):
     course = ROOT / "_build" / "try-nbgrader"
     chapters = [c for c in notebooks.chapters() if c.stem in stems]
     grading.tree(course, chapters)
-    program = environment(ROOT / "_build" / "nbgrader-venv") / "nbgrader"
-    records = {"LSMTL_RECORDS": str(course / "records"), "TQDM_DISABLE": "1"}
+    programs = environment(ROOT / "_build" / "nbgrader-venv")
+    usual = {
+        "LSMTL_RECORDS": str(course / "records"),
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "TQDM_DISABLE": "1",
+    }
 
     def nbgrader(*arguments):
         subprocess.run(
-            [program, *arguments], cwd=course, env=os.environ | records, check=True
+            ["nbgrader", *arguments], cwd=course, env=os.environ | usual, check=True
         )
 
     wanted = {}
