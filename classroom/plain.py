@@ -24,6 +24,7 @@ FENCE = re.compile(r"^(`{3,}|:{3,})(?:\{([\w:-]+)\} ?(.*))?")
 LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 ROLE = re.compile(r"\{([\w:]+)\}`([^`]+)`")
 TERM = re.compile(r"^(`.+`)\n: ", re.M)
+KIND = re.compile(rf"^(\*(?:{'|'.join(notebooks.KINDS)}), .+\*)\n", re.M)
 WAITS = """%%capture
 # Predict first; then delete the line above and run this cell.
 """
@@ -57,7 +58,8 @@ def notebook(chapter, solved=False):
             cells.append(_code(cell, solved))
         elif text := plain(cell.source, page):
             cited += [k for k in _cited(cell.source) if k not in cited]
-            cells.append(nbformat.v4.new_markdown_cell(text))
+            parts = re.split(r"\n(?=### Exercise )", text)  # a cell each
+            cells += map(nbformat.v4.new_markdown_cell, map(str.strip, parts))
     if cited:
         lines = ["## References", *(f"- {reference(key)}" for key in cited)]
         cells.append(nbformat.v4.new_markdown_cell("\n".join(lines)))
@@ -93,7 +95,7 @@ def plain(text, page):
         page: stem of the page where it stands.
     """
     text = COMMENT.sub("", BOOK_ONLY.sub("", text))
-    text = TERM.sub(r"- \1: ", text)
+    text = KIND.sub("\n\\1\n\n", TERM.sub(r"- \1: ", text))
     text = re.sub(r"^\([\w-]+\)=\n", "", text, flags=re.M)
     text = EQUATION.sub(lambda m: _equation(m, page), text)
     return re.sub(r"\n{3,}", "\n\n", _blocks(text, page)).strip()
