@@ -35,7 +35,7 @@ def tree(folder, chapters=None):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "nbgrader_config.py").write_text(CONFIG)
-    for chapter in chapters or notebooks.chapters():
+    for chapter in chapters or plain.chapters():
         if notebooks.exercises(chapter):
             path = folder / "source" / chapter.stem / f"{chapter.stem}.ipynb"
             path.parent.mkdir(parents=True)

@@ -12,7 +12,7 @@ import nbformat
 
 from classroom import executed, leaks, marking, plain
 from classroom.packed import packed
-from lsmtl.lab import ROOT, notebooks
+from lsmtl.lab import ROOT
 
 HERE = Path(__file__).parent
 SECTIONS = ("Core", "Chapters and run records")  # of requirements.txt
@@ -33,7 +33,7 @@ def student(folder, chapters=None):
     _frame(folder, "student")
     for path in (folder / "lsmtl" / "lab" / "chapters").glob("[a-z]*.py"):
         path.write_text(packed(path.read_text("utf-8")), "utf-8")
-    for chapter in chapters or notebooks.chapters():
+    for chapter in chapters or plain.chapters():
         _write(plain.notebook(chapter), folder, chapter)
     found = leaks.in_files(folder, leaks.solutions())
     if found:
@@ -50,7 +50,7 @@ def instructor(folder, chapters=None):
         chapters: paths of chapters; None takes all.
     """
     _frame(folder, "instructor")
-    chapters = chapters or notebooks.chapters()
+    chapters = chapters or plain.chapters()
     for chapter in chapters:
         notebook = plain.notebook(chapter, solved=True)
         executed.add_outputs(notebook, chapter)

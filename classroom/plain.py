@@ -33,11 +33,16 @@ BARE = ("grid", "tab-set", "exercise-end", "solution-end")  # only what is insid
 TITLED = ("grid-item-card", "tab-item")
 
 
+def chapters():
+    """The pages with code in the order of the book, without those about teaching."""
+    toc = [ROOT / f"{page}.md" for page in parse_toc_yaml(ROOT / "_toc.yml")]
+    with_code = {c for c in notebooks.chapters() if c.parent.name != "teaching"}
+    return [page for page in toc if page in with_code]
+
+
 def names():
-    """The pages with code in the order of the book: stem → notebook's name."""
-    toc = [str(page).split("/")[-1] for page in parse_toc_yaml(ROOT / "_toc.yml")]
-    stems = sorted((c.stem for c in notebooks.chapters()), key=toc.index)
-    return {stem: f"{i:02}-{stem}.ipynb" for i, stem in enumerate(stems, 1)}
+    """A chapter's stem → the name of its notebook."""
+    return {c.stem: f"{i:02}-{c.stem}.ipynb" for i, c in enumerate(chapters(), 1)}
 
 
 def notebook(chapter, solved=False):
@@ -171,6 +176,9 @@ def _role(name, content, page):
 
 
 def _reference(label, page):
+    text, _, inside = label.partition(" <")
+    if inside:
+        return f"{text}, {_reference(inside.rstrip('>'), page)}"
     if label not in labels():
         raise ValueError(f"{page}: nothing is labelled {label}")
     stem, what = labels()[label]

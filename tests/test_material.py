@@ -248,6 +248,7 @@ def test_hints_fold_out_one_after_the_other():
         ("[here](table-1.md)", "[here](13-table-1.ipynb)"),
         ("(what-it-is)=\n## What it is", "## What it is"),
         ("One.\n% a remark\nTwo.", "One.\nTwo."),
+        ("{eq}`the sum <eq-lsr>`", "the sum, (1)"),
         ("% book only\n`make x`\n% end of book only\nRest.", "Rest."),
         ("```{admonition} Wrap-up\n$$\na\nb\n$$\n```",
          "> **Wrap-up**\n>\n> $$ a b $$"),
