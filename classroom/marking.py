@@ -1,8 +1,6 @@
 """Notes for whoever marks: what an exercise asks for, and what goes wrong."""
 
 import ast
-import importlib
-import sys
 
 from classroom import plain
 from lsmtl.lab import ROOT, check, notebooks
@@ -40,13 +38,14 @@ def notes(chapters):
 
 
 def _exercise(exercise, wrong):
+    points = POINTS[exercise.kind]
     lines = [
-        f"### {exercise.name.replace('.', ', exercise ')}: {exercise.title}",
-        f"*{exercise.kind}*, {exercise.minutes} minutes, {POINTS[exercise.kind]} "
-        f"points; {exercise.trains}.",
+        f"### Exercise {exercise.name.split('.')[1]}: {exercise.title}",
+        f"*{exercise.kind}*, {exercise.minutes} minutes, {points} "
+        f"point{'s' * (points > 1)}; {exercise.trains}.",
     ]
     for code, answer in wrong:
-        lines.append(f"```python\n{code}\n```\n\n{check(exercise.name, answer)!r}")
+        lines += [f"```python\n{code}\n```", repr(check(exercise.name, answer))]
     return "\n\n".join(lines)
 
 
@@ -57,37 +56,16 @@ def mistakes(stem):
         A list an exercise, of pairs: source and function.
     """
     path = ROOT / "tests" / "mistakes" / f"{stem.replace('-', '_')}.py"
-    sys.path.insert(0, str(path.parents[1]))
-    try:
-        module = importlib.import_module(f"mistakes.{path.stem}")
-    finally:
-        sys.path.pop(0)
-    source = path.read_text("utf-8")
-    tree = ast.parse(source)
-    code = {
-        n.name: ast.get_source_segment(source, n)
-        for n in tree.body
-        if isinstance(n, ast.FunctionDef)
-    }
-    last = next(
-        n.value
-        for n in tree.body
-        if isinstance(n, ast.Assign) and n.targets[0].id == "MISTAKES"
-    )
+    scope, source = {}, path.read_text("utf-8")
+    exec(compile(source, path, "exec"), scope)
+    tree = ast.parse(source).body
+    code = {n.name: n for n in tree if isinstance(n, ast.FunctionDef)}
+    assigned = [n for n in tree if isinstance(n, ast.Assign)]
+    (listed,) = (n.value for n in assigned if n.targets[0].id == "MISTAKES")
     return [
         [
-            (_source(pair, code, source), answer)
-            for pair, (answer, _) in zip(_pairs(listed), answers, strict=True)
+            (ast.unparse(code.get(getattr(shown.elts[0], "id", ""), shown.elts[0])), f)
+            for shown, (f, _) in zip(pairs.elts, answers, strict=True)
         ]
-        for listed, answers in zip(last.elts, module.MISTAKES, strict=True)
+        for pairs, answers in zip(listed.elts, scope["MISTAKES"], strict=True)
     ]
-
-
-def _pairs(listed):
-    return [pair.elts[0] for pair in listed.elts]
-
-
-def _source(node, code, source):
-    if isinstance(node, ast.Name) and node.id in code:
-        return code[node.id]
-    return ast.unparse(node)

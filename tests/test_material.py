@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from classroom import executed, grading, leaks, marking, material, plain
+from classroom.__main__ import main as classroom_main
 from lsmtl.lab import check
 from lsmtl.lab.notebooks import chapters, exercises
 
@@ -201,6 +202,18 @@ def test_a_solution_in_a_folder_or_zip_is_told_with_its_file(known, tmp_path):
     assert leaks.in_files(folder, known) == {"notes.txt": [NAME]}
     found = leaks.in_files(tmp_path / "student.zip", known)
     assert found == {"student/notes.txt": [NAME]}
+
+
+def test_a_folder_can_be_checked_from_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["classroom", "check", str(tmp_path)])
+    classroom_main()
+    assert "no solution" in capsys.readouterr().out
+    (tmp_path / "notes.txt").write_text(PLANTED["renamed"])
+    with pytest.raises(SystemExit, match=rf"notes.txt: {NAME}"):
+        classroom_main()
+    monkeypatch.setattr(sys, "argv", ["classroom", "check", str(tmp_path / "none")])
+    with pytest.raises(SystemExit, match="there is no"):
+        classroom_main()
 
 
 def test_there_is_no_zip_with_a_solution(tmp_path, monkeypatch):
