@@ -94,6 +94,7 @@ merge-records: $(READY)  ## check records from there and file them: FILE="files"
 	$(if $(FILE),,$(error FILE is missing, what gpu-records made: make $@ FILE=…))
 	LSMTL_RECORDS=book/records $(BIN)/python -m lsmtl.lab.gpu merge $(FILE)
 
+student instructor nbgrader: export LSMTL_PRESET :=
 student instructor nbgrader: $(READY)
 	$(BIN)/python -m classroom $@
 
