@@ -58,7 +58,9 @@ def assignment(chapter):
         name = exercise.name.replace(".", "-")
         check = next(cells)
         cell.source = _marked(exercise)
-        check.source = f"verdict = {check.source}\nassert verdict, verdict.message"
+        check.source = (
+            f"verdict = {check.source}\nassert verdict, verdict.message\nverdict"
+        )
         cell.metadata["nbgrader"] = _marks(f"{name}-answer", solution=True)
         check.metadata["nbgrader"] = _marks(
             f"{name}-check", grade=True, locked=True, points=POINTS[exercise.kind]

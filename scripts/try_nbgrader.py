@@ -83,7 +83,7 @@ def main(stems):
         rows = [r for r in csv.DictReader(file) if r["student_id"] in points]
     found = {(r["assignment"], r["student_id"]): float(r["score"]) for r in rows}
     for (stem, student), points in wanted.items():
-        print(f"{stem}, {student}: {found.get((stem, student))} of {points}")
+        print(f"{stem}, {student}: {found.get((stem, student))}, wanted {points}")
     if found != wanted:
         sys.exit("nbgrader gives other points")
 
