@@ -40,6 +40,7 @@ def chapters():
     return [page for page in toc if page in with_code]
 
 
+@functools.cache
 def names():
     """A chapter's stem → the name of its notebook."""
     return {c.stem: f"{i:02}-{c.stem}.ipynb" for i, c in enumerate(chapters(), 1)}

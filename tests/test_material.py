@@ -12,6 +12,7 @@ import types
 import zipfile
 from pathlib import Path
 
+import jupytext
 import nbformat
 import numpy as np
 import pytest
@@ -300,6 +301,9 @@ def test_what_follows_a_prediction_waits_for_it():
         ]
         assert waiting and all(c.source.startswith("%%capture\n") for c in waiting)
         assert "%%capture" not in str(solved)
+        code = [c.source for c in solved.cells if c.cell_type == "code"]
+        told = jupytext.read(chapter).cells
+        assert code == [c.source for c in told if c.cell_type == "code"]
 
 
 # What instructors get
