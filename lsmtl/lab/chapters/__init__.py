@@ -11,10 +11,12 @@ from lsmtl.lab.chapters import (
     engine,
     from_given_to_learned,
     gain,
+    given_relations,
     learned_relations,
     linear_models,
     masked_low_rank,
     our_recipe,
+    peptides,
     raw_to_tensors,
     relevance,
     rival_regularizers,
@@ -50,6 +52,8 @@ _MODULES = (  # as the book has them
     gain,
     our_recipe,
     your_own_matrix,
+    given_relations,
+    peptides,
     from_given_to_learned,
 )
 
