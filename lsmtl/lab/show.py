@@ -46,7 +46,6 @@ COLOURS = {
     "graph, shuffled": "#a0709a",
     "landmarks": "#a45bc4",
     "random genes": "#8a8a1e",
-    "mean": "#128f8b",
     "random relations": "#808080",
     "given relations": "#5f9a1c",
     "correlation": "#d0700f",
