@@ -53,7 +53,7 @@ def _runs(sizes, count):
     base = {k: sizes[k] for k in ("strengths", "couplings")}
     if "targets" not in sizes:  # a table of tasks
         for seed, method in itertools.product(range(sizes["seeds"]), sizes["methods"]):
-            yield Run(method, base, seed)
+            yield Run(method, sizes["learned"] if method == LEARNED else base, seed)
         return
     base |= {"targets": sizes["targets"]}
     net = {k: sizes[k] for k in ("hidden", "epochs", "rank", "g_strength")}
@@ -251,12 +251,17 @@ EXPERIMENT = Experiment(
             "methods": TABLE,
             "strengths": [1.0, 3.0],
             "couplings": [100.0],
+            "learned": {"strengths": [0.1], "couplings": [100.0, 1000.0]},
             "seeds": 2,
         },
         "laptop": {
             "methods": TABLE,
             "strengths": [1.0, 3.0, 10.0],
             "couplings": [10.0, 100.0, 1000.0],
+            "learned": {
+                "strengths": [0.01, 0.1, 1.0],
+                "couplings": [10.0, 100.0, 1000.0, 10_000.0],
+            },
             "seeds": 5,
         },
     },
