@@ -49,7 +49,7 @@ def grid(method, strengths, couplings):
     return [*itertools.product(strengths, [0.0] if method == "alone" else couplings)]
 
 
-def _runs(sizes, count):
+def _runs(sizes, landmarks):
     base = {k: sizes[k] for k in ("strengths", "couplings")}
     if "targets" not in sizes:  # a table of tasks
         for seed, method in itertools.product(range(sizes["seeds"]), sizes["methods"]):
