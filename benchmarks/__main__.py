@@ -11,11 +11,12 @@ import contextlib
 import sys
 import time
 
-from benchmarks import engine, kernels, lasso, originals, step
+from benchmarks import chapters, engine, kernels, lasso, originals, step
 from lsmtl._checks import one_of
 from lsmtl.lab import records
 
 MODULES = {
+    "chapters": chapters,
     "engine": engine,
     "kernels": kernels,
     "lasso": lasso,

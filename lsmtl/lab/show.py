@@ -46,6 +46,12 @@ COLOURS = {
     "graph, shuffled": "#a0709a",
     "landmarks": "#a45bc4",
     "random genes": "#8a8a1e",
+    "random relations": "#808080",
+    "given relations": "#5f9a1c",
+    "correlation": "#d0700f",
+    "G's relations": "#d9534f",
+    "G's, no signs": "#c4558c",
+    "MTRL": "#3d7fc4",
 }
 OTHERS = ("#1697a6", "#d0700f", "#d6599b")  # for what is no method: cohorts, projects
 
@@ -78,7 +84,7 @@ def badge(preset, dataset):
     size = shown(preset)
     return (
         f'<span class="lsmtl-badge lsmtl-{size.replace(" ", "-")}" title="size of the '
-        f'run and its data">{size} · {html.escape(dataset)}</span>'
+        f'run and its data"><b>{size} · {html.escape(dataset)}</b></span>'
     )
 
 
@@ -125,8 +131,15 @@ def _figure(svg, alt, caption, badge):
     return HTML(f'<figure class="lsmtl-figure">{head}>{body}{below}</figure>')
 
 
-def table(frame, caption="", badge=""):
-    """Show a table; the first column names the row, floats get three decimals."""
+def table(frame, caption="", badge="", words=False):
+    """Show a table; the first column names the row, floats get three decimals.
+
+    Args:
+        frame: DataFrame; its cells may hold HTML.
+        caption: text above the table.
+        badge: the mark of the runs that it shows.
+        words: whether its cells are texts, which wrap, and not numbers.
+    """
     head = "".join(f'<th scope="col">{column}</th>' for column in frame.columns)
     rows = []
     for row in frame.itertuples(index=False):
@@ -134,9 +147,10 @@ def table(frame, caption="", badge=""):
         cells = "".join(f"<td>{cell}</td>" for cell in cells)
         rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
     above = " ".join(part for part in (badge, caption) if part)
+    kind = "lsmtl-table lsmtl-words" if words else "lsmtl-table"
     return HTML(
         '<div class="lsmtl-scroll" tabindex="0" role="group" aria-label="table">'
-        f'<table class="lsmtl-table"><caption>{above}</caption>'
+        f'<table class="{kind}"><caption>{above}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 

@@ -9,6 +9,7 @@ from lsmtl.lab.chapters import (
     compendium,
     cost,
     engine,
+    from_given_to_learned,
     gain,
     given_relations,
     learned_relations,
@@ -53,6 +54,7 @@ _MODULES = (  # as the book has them
     your_own_matrix,
     given_relations,
     peptides,
+    from_given_to_learned,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
