@@ -11,13 +11,14 @@ import contextlib
 import sys
 import time
 
-from benchmarks import chapters, engine, lasso, originals, step
+from benchmarks import chapters, engine, kernels, lasso, originals, step
 from lsmtl._checks import one_of
 from lsmtl.lab import records
 
 MODULES = {
     "chapters": chapters,
     "engine": engine,
+    "kernels": kernels,
     "lasso": lasso,
     "originals": originals,
     "step": step,

@@ -38,8 +38,20 @@ COLOURS = {
     "Deep-AMTFL": "#9b6ad0",
     "Deep-LSMTL": "#d9534f",
     "our recipe": "#c736a5",
+    "alone": "#8f7f66",
+    "pooled": "#b0803a",
+    "mean": "#3a8fa8",
+    "graph": "#d0602f",
+    "graph from data": "#7a70d6",
+    "graph, shuffled": "#a0709a",
     "landmarks": "#a45bc4",
     "random genes": "#8a8a1e",
+    "random relations": "#808080",
+    "given relations": "#5f9a1c",
+    "correlation": "#d0700f",
+    "G's relations": "#d9534f",
+    "G's, no signs": "#c4558c",
+    "MTRL": "#3d7fc4",
 }
 OTHERS = ("#1697a6", "#d0700f", "#d6599b")  # for what is no method: cohorts, projects
 

@@ -9,11 +9,14 @@ from lsmtl.lab.chapters import (
     compendium,
     cost,
     engine,
+    from_given_to_learned,
     gain,
+    given_relations,
     learned_relations,
     linear_models,
     masked_low_rank,
     our_recipe,
+    peptides,
     raw_to_tensors,
     relevance,
     rival_regularizers,
@@ -49,6 +52,9 @@ _MODULES = (  # as the book has them
     gain,
     our_recipe,
     your_own_matrix,
+    given_relations,
+    peptides,
+    from_given_to_learned,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
