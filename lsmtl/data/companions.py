@@ -21,6 +21,8 @@ class HistoneMarks:
         genes: Ensembl names of the genes.
         part: `"train"`, `"valid"` or `"test"` for every gene.
         marks: names of the marks.
+        planted: where the set is simulated, (marks, bins): the change of log2
+            expression with a bin's log2 count, up to a factor; else None.
     """
 
     signal: dict
@@ -28,6 +30,7 @@ class HistoneMarks:
     genes: np.ndarray
     part: np.ndarray
     marks: tuple = MARKS
+    planted: np.ndarray | None = None
 
 
 def exam():

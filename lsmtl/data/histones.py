@@ -3,11 +3,14 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
+import pandas as pd
 import torch
 
-from lsmtl._checks import one_of, whole
+from lsmtl._checks import natural, one_of, whole
+from lsmtl.data.companions import MARKS, HistoneMarks
 
 REGULATED = 2.0  # log2 change from which a gene counts as regulated
+ALIKE = 0.5  # correlation of a simulated gene between cell types
 PARTS = ("train", "valid", "test")
 
 
@@ -98,3 +101,76 @@ def _log_signal(counts, bins):
 def _standardised(values, train):
     spread = values[train].std()
     return (values - values[train].mean()) / (spread or 1)
+
+
+def simulate_histones(genes=(10_000, 2_360, 6_100), bins=200, seed=0):
+    r"""A set of two cell types, `"A"` and `"B"`, in which it is known what marks do.
+
+    A gene's promoter p, enhancer e, repression r and heterochromatin h are normal in
+    each cell type, with a correlation of `ALIKE` between the two. Its log2 expression is
+    $y = 4 p\,\sigma(-4r) + e$ plus noise: where a gene is repressed, its promoter
+    doesn't count, so that the difference of two cell types is not in the differences of
+    their marks. Counts are Poisson. H3K4me3 peaks at the start (promoter), H3K4me1 on
+    either side, at a distance that varies from gene to gene (enhancer), H3K27me3 is
+    broad (repression), H3K36me3 follows y from behind the start on, with noise
+    (transcription), and H3K9me3 (heterochromatin) tells nothing.
+
+    Args:
+        genes: numbers of training, validation and test genes; the default is the size
+            of the study.
+        bins: L, at least 10.
+        seed: decides everything.
+
+    Returns:
+        `HistoneMarks` with `planted`.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+    numbers = [whole("genes", n) for n in genes]
+    if len(numbers) != 3:
+        raise ValueError(f"genes must be three numbers, got {genes!r}")
+    if whole("bins", bins) < 10:
+        raise ValueError(f"bins must be at least 10, got {bins}")
+    rng = np.random.default_rng(natural("seed", seed))
+    n = sum(numbers)
+    shared, own = rng.normal(size=(4, n)), rng.normal(size=(2, 4, n))
+    latent = ALIKE**0.5 * shared + (1 - ALIKE) ** 0.5 * own  # (cells, 4, n)
+    p, e, r, h = latent.transpose(1, 0, 2)  # each (cells, n)
+    y = 4 * p / (1 + np.exp(4 * r)) + e + 0.5 * rng.normal(size=e.shape)
+    transcribed = 0.5 * y / y.std() + rng.normal(size=y.shape)
+    carried = dict(zip(MARKS, (e, p, h, r, transcribed), strict=True))
+    shapes = _shapes(np.linspace(-1, 1, bins), rng.uniform(0.15, 0.6, size=(n, 1)))
+    signal = {}
+    for cell, name in enumerate("AB"):
+        rate = [
+            0.3 + 2 * np.exp(0.7 * carried[mark][cell])[:, None] * shapes[mark]
+            for mark in MARKS
+        ]
+        signal[name] = rng.poisson(np.stack(rate, 1)).astype(np.int32)
+    names = np.array([f"gene{i}" for i in range(n)])
+    counts = rng.poisson(100 * 2**y.T)
+    expression = pd.DataFrame(counts, index=names, columns=list("AB"))
+    effect = {"H3K4me1": 1, "H3K4me3": 1, "H3K9me3": 0, "H3K27me3": -1, "H3K36me3": 1}
+    planted = np.stack([effect[mark] * shapes[mark].mean(0) for mark in MARKS])
+    return HistoneMarks(
+        signal, expression, names, np.repeat(PARTS, numbers), MARKS, planted
+    )
+
+
+def _shapes(place, distance):
+    """Where a mark lies, from 0 to 1: (1 or genes, bins), places from -1 to 1.
+
+    The enhancers' distance from the start is (genes, 1).
+    """
+
+    def peak(middle, width):
+        return np.exp(-0.5 * ((place - middle) / width) ** 2)
+
+    return {
+        "H3K4me1": peak(-distance, 0.06) + peak(distance, 0.06),
+        "H3K4me3": peak(0.03, 0.07)[None],
+        "H3K9me3": np.full((1, len(place)), 0.5),
+        "H3K27me3": peak(0, 0.4)[None],
+        "H3K36me3": 1 / (1 + np.exp(-12 * (place - 0.3)))[None],
+    }
