@@ -107,11 +107,11 @@ def simulate_histones(genes=(10_000, 2_360, 6_100), bins=200, seed=0):
     r"""A set of two cell types, `"A"` and `"B"`, in which it is known what marks do.
 
     A gene's promoter p, enhancer e, repression r and heterochromatin h are normal in
-    each cell type, with a correlation of `ALIKE` between the two. Its log2 expression is
+    each cell type, with a correlation of `ALIKE` between the two. Log2 expression is
     $y = 4 p\,\sigma(-4r) + e$ plus noise: where a gene is repressed, its promoter
-    doesn't count, so that the difference of two cell types is not in the differences of
-    their marks. Counts are Poisson. H3K4me3 peaks at the start (promoter), H3K4me1 on
-    either side, at a distance that varies from gene to gene (enhancer), H3K27me3 is
+    doesn't count, so that the difference of two cell types is not in the differences
+    of their marks. Counts are Poisson. H3K4me3 peaks at the start (promoter), H3K4me1
+    on either side, at a distance that varies from gene to gene (enhancer), H3K27me3 is
     broad (repression), H3K36me3 follows y from behind the start on, with noise
     (transcription), and H3K9me3 (heterochromatin) tells nothing.
 
