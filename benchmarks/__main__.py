@@ -11,11 +11,17 @@ import contextlib
 import sys
 import time
 
-from benchmarks import engine, lasso, originals, step
+from benchmarks import deepdiff, engine, lasso, originals, step
 from lsmtl._checks import one_of
 from lsmtl.lab import records
 
-MODULES = {"engine": engine, "lasso": lasso, "originals": originals, "step": step}
+MODULES = {
+    "deepdiff": deepdiff,
+    "engine": engine,
+    "lasso": lasso,
+    "originals": originals,
+    "step": step,
+}
 VERSION = 1  # the recipe_version of all benchmarks
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks import engine, lasso, originals, step
+from benchmarks import deepdiff, engine, lasso, originals, step
 from benchmarks.__main__ import main
 from lsmtl.data import fetch
 from lsmtl.lab import records
@@ -24,6 +24,7 @@ def small(tmp_path, monkeypatch):
     sizes = {"landmarks": 20, "targets": 120, "rank": 5, "batch": 10}
     monkeypatch.setattr(engine, "SIZES", sizes)
     monkeypatch.setattr(engine, "HIDDEN", {key: [8] for key in ("cpu", "cuda")})
+    monkeypatch.setattr(deepdiff, "BINS", 6)
     return tmp_path / "bench.jsonl"
 
 
@@ -102,3 +103,11 @@ def test_the_original_files_are_projected_to_their_height(small, tmp_path, monke
 def test_an_unknown_benchmark_is_refused(small):
     with pytest.raises(ValueError, match=r"engine, lasso, originals, step.* 'speed'"):
         main(["speed"])
+
+
+def test_one_batched_product_gives_what_lstms_give_one_by_one(small):
+    main(["deepdiff"])
+    found = [*records.read("bench").values()]
+    assert {r["method"] for r in found} == {"one by one", "batched", "one wide"}
+    assert all(r["metrics"]["batched_differs_by"] < 1e-5 for r in found)
+    assert all(r["metrics"]["seconds"] > 0 for r in found)

@@ -108,7 +108,7 @@ def simulate_histones(genes=(10_000, 2_360, 6_100), bins=200, seed=0):
 
     A gene's promoter p, enhancer e, repression r and heterochromatin h are normal in
     each cell type, with a correlation of `ALIKE` between the two. Log2 expression is
-    $y = 4 p\,\sigma(-4r) + e$ plus noise: where a gene is repressed, its promoter
+    $y = 4 (p + 1)\,\sigma(-4r) + e$ plus noise: where a gene is repressed, its promoter
     doesn't count, so that the difference of two cell types is not in the differences
     of their marks. Counts are Poisson. H3K4me3 peaks at the start (promoter), H3K4me1
     on either side, at a distance that varies from gene to gene (enhancer), H3K27me3 is
@@ -137,7 +137,7 @@ def simulate_histones(genes=(10_000, 2_360, 6_100), bins=200, seed=0):
     shared, own = rng.normal(size=(4, n)), rng.normal(size=(2, 4, n))
     latent = ALIKE**0.5 * shared + (1 - ALIKE) ** 0.5 * own  # (cells, 4, n)
     p, e, r, h = latent.transpose(1, 0, 2)  # each (cells, n)
-    y = 4 * p / (1 + np.exp(4 * r)) + e + 0.5 * rng.normal(size=e.shape)
+    y = 4 * (p + 1) / (1 + np.exp(4 * r)) + e + 0.5 * rng.normal(size=e.shape)
     transcribed = 0.5 * y / y.std() + rng.normal(size=y.shape)
     carried = dict(zip(MARKS, (e, p, h, r, transcribed), strict=True))
     shapes = _shapes(np.linspace(-1, 1, bins), rng.uniform(0.15, 0.6, size=(n, 1)))
