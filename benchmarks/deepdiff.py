@@ -1,4 +1,4 @@
-"""DeepDiff's Level I three ways: LSTMs one by one, in one batched product, one wide LSTM.
+"""DeepDiff's Level I three ways: LSTMs one by one, batched, and as one wide LSTM.
 
 `GroupedLSTM` takes a step of all marks at a time, `torch.nn.LSTM` with block-diagonal
 weights would too (its zeros cost time, and it is only timed). About a minute.
