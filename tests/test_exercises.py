@@ -113,4 +113,4 @@ def test_either_way_to_round_at_random_is_right():
         low = np.floor(x / step)
         return (low + (u < x / step - low)) * step
 
-    assert check("engine.2", up_where_small)
+    assert check("engine.3", up_where_small)

@@ -19,6 +19,12 @@ def pooled(blocks, whole):
 
 MISTAKES = (
     [
+        (lambda: "lower", "noisy sides"),
+        (lambda: "the same", "the other side"),
+        (lambda: 0.9, "Return one of"),
+        (lambda: None, "return missing"),
+    ],
+    [
         (
             lambda v, s: np.var([p.mean(0) for p in parts(v, s)], axis=0) / v.var(0),
             "a large one counts for more",

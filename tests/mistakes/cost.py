@@ -1,19 +1,31 @@
 """Typical mistakes, an entry an exercise: a wrong answer and a word of its hint."""
 
-
-def phases(B, P, bandwidth, peak):
-    """(seconds for bytes, seconds for operations) of forward, backward and Adam."""
-    return [
-        (P * moved / bandwidth, P * done * B / peak)
-        for moved, done in ((4, 2), (8, 4), (28, 0))
-    ]
+import numpy as np
 
 
-def roofline(N, B, *rates):
-    return N // B * sum(max(pair) for pair in phases(B, *rates))
+def without_end(load, compute):
+    done = 0.0
+    for there, computing in zip(np.cumsum(load), compute, strict=True):
+        done = max(done, there) + computing
+    return done
+
+
+def two_places(load, compute):
+    began, done = [0.0, 0.0], 0.0
+    loaded = 0.0
+    for loading, computing in zip(load, compute, strict=True):
+        loaded = max(loaded, began[-2]) + loading
+        began.append(max(loaded, done))
+        done = began[-1] + computing
+    return done
 
 
 MISTAKES = (
+    [
+        (lambda: "units", "narrower"),
+        (lambda: "moments", "a quarter"),
+        (lambda: "rank", "Return one of"),
+    ],
     [
         (lambda P, m, bf16: P * (4 + 4 * m), "one is missing"),
         (lambda P, m, bf16: 8 * P, "moments are missing"),
@@ -29,14 +41,12 @@ MISTAKES = (
         (lambda room, K: int((room / 20) ** 0.5), "shape (2,)"),
     ],
     [
-        (lambda N, B, *r: roofline(N, B, *r) / (N // B), "one step"),
-        (lambda N, B, *r: roofline(N, B, *r) * N / B / (N // B), "dropped"),
-        (
-            lambda N, B, *r: N // B * max(map(sum, zip(*phases(B, *r), strict=True))),
-            "one after the other",
-        ),
-        (lambda N, B, *r: N // B * sum(map(sum, phases(B, *r))), "not their sum"),
-        (lambda N, B, *r: N // B * sum(m for m, _ in phases(B, *r)), "Arithmetic"),
-        (lambda N, B, *r: N // B * sum(d for _, d in phases(B, *r)), "Memory"),
+        (lambda a, b: (a + b).sum(), "nothing overlaps"),
+        (lambda a, b: max(a.sum(), b.sum()), "a bound"),
+        (lambda a, b: a[0] + np.maximum(a[1:], b[:-1]).sum(), "The last batch"),
+        (without_end, "without end"),
+        (lambda a, b: a.sum() + b[-1], "can't begin"),
+        (lambda a, b: a[0] + b.sum(), "in time"),
+        (two_places, "Not when"),
     ],
 )

@@ -10,6 +10,13 @@ def adam(w, m, v, t, g, lr):
 
 MISTAKES = (
     [
+        (lambda: 10, "without rounding"),
+        (lambda: 0, "first steps"),
+        (lambda: 0.25, "half the distance"),
+        (lambda: 1, "doesn't get there"),
+        (lambda: 8, "power of two"),
+    ],
+    [
         (lambda g, n: g.mean(0), "count more"),
         (lambda g, n: g.sum(0), "a sum of means"),
         (lambda g, n: n @ g / len(n), "not of processes"),

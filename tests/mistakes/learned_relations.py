@@ -26,6 +26,11 @@ def quarters(change, hard):
 
 MISTAKES = (
     [
+        (lambda: "the same", "two tasks only"),
+        (lambda: "gone", "why the copy"),
+        (lambda: "twice", "Return one of"),
+    ],
+    [
         (lambda V1, V2, f: V2 @ V1, "linear path"),
         (lambda V1, V2, f: through(V1, V2, leaky(f @ V1.T, 1, 0).mean(0)), "negative"),
         (
@@ -34,6 +39,13 @@ MISTAKES = (
         ),
         (lambda V1, V2, f: through(V1, V2, leaky(f @ V1.T).sum(0)), "sum"),
         (lambda V1, V2, f: through(V1, V2, leaky(f @ V1.T).mean(0)).T, "transpose"),
+    ],
+    [
+        (lambda p, o, h: quarters(p - o, h), "sign"),
+        (lambda p, o, h: quarters(o - p, -h), "easiest"),
+        (lambda p, o, h: quarters(o - p, p), "unlucky"),
+        (lambda p, o, h: (o - p).reshape(4, -1).mean(1), "Sort"),
+        (lambda p, o, h: quarters(o - p, h) * len(p) / 4, "sums"),
     ],
     [
         (lambda R, m: score(R, m, signed=True), "negative relation"),
@@ -45,12 +57,5 @@ MISTAKES = (
         ),
         (lambda R, m: score(R, m, diagonal=True), "45 pairs"),
         (lambda R, m: score(R, m)[::-1], "comes first"),
-    ],
-    [
-        (lambda p, o, h: quarters(p - o, h), "sign"),
-        (lambda p, o, h: quarters(o - p, -h), "easiest"),
-        (lambda p, o, h: quarters(o - p, p), "unlucky"),
-        (lambda p, o, h: (o - p).reshape(4, -1).mean(1), "Sort"),
-        (lambda p, o, h: quarters(o - p, h) * len(p) / 4, "sums"),
     ],
 )

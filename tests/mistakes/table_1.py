@@ -57,23 +57,9 @@ def last_first(error, grids):
 
 MISTAKES = (
     [
-        (lambda a, b, n, i: ends(weighted(b - a, n, i)), "sign"),
-        (lambda a, b, n, i: ends((a - b)[i].mean(1)), "differ in size"),
-        (
-            lambda a, b, n, i: ends((n * (a - b))[i].sum(1) / n.sum()),
-            "more or fewer profiles",
-        ),
-        (lambda a, b, n, i: ends((n * (a - b))[i].mean(1)), "number of groups"),
-        (lambda a, b, n, i: ends((n / n.sum() * (a - b))[i].mean(1)), "add up to one"),
-        (
-            lambda a, b, n, i: ends(weighted(a, n, i)) - ends(weighted(b, n, i)),
-            "two intervals",
-        ),
-        (lambda a, b, n, i: ends(weighted(a - b, n, i), (5, 95)), "5% on each side"),
-        (lambda a, b, n, i: ends(weighted(a - b, n, i), (0.025, 0.975)), "percent"),
-        (lambda a, b, n, i: ends(weighted(a - b, n, i))[::-1], "low end"),
-        (lambda a, b, n, i: ends(weighted(a, n, i)), "not a difference"),
-        (lambda a, b, n, i: weighted(a - b, n, i).mean(), "shape (2,)"),
+        (lambda: "all of it", "luck"),
+        (lambda: "nothing", "truly better"),
+        (lambda: 0.5, "Return one of"),
     ],
     [
         (lambda t, o, p: ["matches", *judged(t, o, p)], "gets no word"),
@@ -103,6 +89,25 @@ MISTAKES = (
             lambda t, o, p: [*judged(t, o, p, lambda m, at: 9 * np.sign(m - at))],
             "same direction",
         ),
+    ],
+    [
+        (lambda a, b, n, i: ends(weighted(b - a, n, i)), "sign"),
+        (lambda a, b, n, i: ends((a - b)[i].mean(1)), "differ in size"),
+        (
+            lambda a, b, n, i: ends((n * (a - b))[i].sum(1) / n.sum()),
+            "more or fewer profiles",
+        ),
+        (lambda a, b, n, i: ends((n * (a - b))[i].mean(1)), "number of groups"),
+        (lambda a, b, n, i: ends((n / n.sum() * (a - b))[i].mean(1)), "add up to one"),
+        (
+            lambda a, b, n, i: ends(weighted(a, n, i)) - ends(weighted(b, n, i)),
+            "two intervals",
+        ),
+        (lambda a, b, n, i: ends(weighted(a - b, n, i), (5, 95)), "5% on each side"),
+        (lambda a, b, n, i: ends(weighted(a - b, n, i), (0.025, 0.975)), "percent"),
+        (lambda a, b, n, i: ends(weighted(a - b, n, i))[::-1], "low end"),
+        (lambda a, b, n, i: ends(weighted(a, n, i)), "not a difference"),
+        (lambda a, b, n, i: weighted(a - b, n, i).mean(), "shape (2,)"),
     ],
     [
         (every, "doesn't see them"),

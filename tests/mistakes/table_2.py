@@ -3,14 +3,15 @@
 import numpy as np
 
 
-def compared(printed, exact, digits=3):
-    unit = 10.0 ** (int(printed.split("e")[1]) + 1 - digits)
-    units = round(float(printed) / unit)
-    return round(exact / unit) == units, exact // unit == units
+def ranks(printed, D, T, H, units=1.0, each=2, digits=3, less=0, ends=np.ceil):
+    unit = units * 10.0 ** (int(printed.split("e")[1]) + 1 - digits)
+    base = D * H + (D + H) * H + (D + 2 * H) * T - less
+    low, high = (float(printed) + s * unit - base for s in (-1, 1))
+    return ends(low / (each * T)), -ends(-high / (each * T))
 
 
-def near(printed, exact):
-    return abs(float(printed) - exact) < 10 ** (int(printed.split("e")[1]) - 2)
+def as_shown(printed, *sizes):
+    return ranks(printed, *sizes, digits=len(printed.split("e")[0]) - 1)
 
 
 def spread(a):
@@ -42,16 +43,20 @@ def with_itself(mae, cc):
 
 MISTAKES = (
     [
-        (lambda p, e: compared(p, e)[::-1], "Rounding comes first"),
-        (lambda p, e: compared(p, e, len(p.split("e")[0]) - 1), "1.70e8"),
-        (lambda p, e: compared(p, e, 2), "before the point"),
-        (lambda p, e: (near(p, e), near(p, e)), "within a unit"),
-        (lambda p, e: (compared(p, e)[0], near(p, e)), "larger"),
-        (
-            lambda p, e: (f"{e:.2e}".replace("+0", "") == p, compared(p, e)[1]),
-            "Rounding is wrong for 189,573,360 and the cell 1.9e8",
-        ),
-        (lambda p, e: compared(p, e)[0], "shape (2,)"),
+        (lambda: "Deep-LSMTL", "9,520 targets"),
+        (lambda: "Deep-AMTFL", "every feature"),
+        (lambda: "G", "Return one of"),
+    ],
+    [
+        (lambda *a: ranks(*a)[::-1], "comes first"),
+        (lambda *a: ranks(*a, ends=lambda v: v), "whole number"),
+        (lambda *a: ranks(*a, ends=np.floor), "outside"),
+        (lambda *a: ranks(*a, units=0.5), "not a half"),
+        (lambda *a: ranks(*a, each=1), "two matrices"),
+        (lambda p, D, T, H: ranks(p, D, T, H, less=H * T), "both hidden layers"),
+        (lambda p, D, T, H: ranks(p, D, T, H, less=H * H), "second layer"),
+        (as_shown, "1.90e8"),
+        (lambda *a: ranks(*a)[0], "shape (2,)"),
     ],
     [
         (lambda a, b: (error(a, b), spread(a)), "spread comes first"),

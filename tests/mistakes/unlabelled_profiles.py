@@ -3,27 +3,19 @@
 import numpy as np
 
 
-def ridge(X, Y, alpha):
-    return np.linalg.solve(X.T @ X + alpha * np.eye(X.shape[1]), X.T @ Y)
+def again(W, X, U, before, after, seen=1.0):
+    """A second fit with two penalties; `seen` weighs the unlabelled targets."""
+    S, one = X.T @ X, np.eye(len(W))
+    right = (S + seen * U.T @ U + before * one) @ W
+    return np.linalg.solve(S + U.T @ U + after * one, right)
 
 
-def twice(X, Y, U, first, second):
-    guess = U @ ridge(X, Y, first)
-    return ridge(np.vstack([X, U]), np.vstack([Y, guess]), second)
+def pays(p, q):
+    return -(p * np.log(p / (p + q))).sum() - (q * np.log(q / (p + q))).sum()
 
 
-def zeros(X, Y, U, alpha):
-    return ridge(np.vstack([X, U]), np.vstack([Y, np.zeros((len(U), 3))]), alpha)
-
-
-def softplus(d):
-    return np.logaddexp(0, d)
-
-
-def naive(real, fake):
-    sigmoid = [1 / (1 + np.exp(-d)) for d in (real, fake)]
-    loss = -np.log(sigmoid[0]).mean() - np.log(1 - sigmoid[1]).mean()
-    return loss, -np.log(sigmoid[1]).mean()
+def padded(p, q):
+    return pays(p + 1e-3, q + 1e-3) if (p == 0).any() else pays(p, q)
 
 
 def some(groups, share, rng, of=lambda u, n: u[:n]):
@@ -31,39 +23,63 @@ def some(groups, share, rng, of=lambda u, n: u[:n]):
     return np.isin(groups, of(units, max(1, round(share * len(units)))))
 
 
+def nearest(X, Y, U):
+    return Y[np.linalg.norm(U[:, None] - X, axis=2).argmin(1)]
+
+
+def as_they_come(X, Y, U):
+    for u in U:
+        guess = nearest(X, Y, u[None])
+        X, Y = np.vstack([X, u]), np.vstack([Y, guess])
+    return Y[-len(U) :]
+
+
+def by_distance(X, Y, U):
+    """Targets in the order in which they were found."""
+    n = len(X)
+    while len(U):
+        d = np.linalg.norm(U[:, None] - X, axis=2)
+        i, j = np.unravel_index(d.argmin(), d.shape)
+        X, Y = np.vstack([X, U[i]]), np.vstack([Y, Y[j]])
+        U = np.delete(U, i, axis=0)
+    return Y[n:]
+
+
 MISTAKES = (
     [
-        (zeros, "target 0"),
-        (lambda X, Y, U, a: twice(X, Y, U, a, a * (1 + len(U) / len(X))), "grew"),
-        (lambda X, Y, U, a: twice(X, Y, U, a, 0), "second fit"),
-        (lambda X, Y, U, a: twice(X, Y, U, 0, a), "first fit"),
-        (lambda X, Y, U, a: ridge(X, Y, 0), "penalty is missing."),
+        (lambda: "median", "if it stays"),
+        (lambda: "kernel ridge", "more weights"),
+        (lambda: "all", "Return one of"),
     ],
     [
-        (lambda p, q: q / (p + q), "invented"),
-        (lambda p, q: p, "q matters"),
-        (lambda p, q: p / q, "ratio"),
-        (lambda p, q: p / (p + q), "0 / 0"),
-        (lambda p, q: p / (p + q + 1e-9), "never occurs"),
-        (lambda p, q: p > q, "that sure"),
+        (lambda W, X, U, a: W, "for sums"),
+        (lambda W, X, U, a: again(W, X, U, a, a), "for sums"),
+        (
+            lambda W, X, U, a: again(W, X, U, a * len(X), a * len(X) + a * len(U), 0),
+            "target 0",
+        ),
+        (
+            lambda W, X, U, a: again(W, X, U, 0, a * len(X) + a * len(U)),
+            "had a penalty",
+        ),
+        (
+            lambda W, X, U, a: again(W, X, U, a, a * len(X) + a * len(U)),
+            "divide by",
+        ),
+        (
+            lambda W, X, U, a: again(W, X, U, a * len(X) + a * len(U), a * len(X)),
+            "larger penalty",
+        ),
+        (lambda W, X, U, a: again(W, X, U, a * len(X), a * len(U)), "n + m"),
     ],
     [
-        (naive, "NaN or infinity"),
-        (
-            lambda r, f: (
-                softplus(-r).mean() + softplus(f).mean(),
-                -softplus(f).mean(),
-            ),
-            "saturating",
-        ),
-        (
-            lambda r, f: (softplus(-r).sum() + softplus(f).sum(), softplus(-f).sum()),
-            "sums",
-        ),
-        (
-            lambda r, f: (softplus(r).mean() + softplus(-f).mean(), softplus(f).mean()),
-            "A sign",
-        ),
+        (lambda p, q: 2 * np.log(2), "½ everywhere"),
+        (lambda p, q: 2 * np.log(2) - pays(p, q), "saves"),
+        (lambda p, q: -pays(p, q), "A sign"),
+        (lambda p, q: pays(p, q) / 2, "not averaged"),
+        (lambda p, q: pays(p, q) / np.log(2), "bits"),
+        (pays, "0 · log 0"),
+        (padded, "never does"),
     ],
     [
         (lambda g, share, rng: rng.random(len(g)) < share, "torn apart"),
@@ -76,5 +92,12 @@ MISTAKES = (
             lambda g, share, rng: some(g, share, rng, lambda u, n: u[: n + 1]),
             "should be",
         ),
+    ],
+    [
+        (nearest, "nothing travels"),
+        (as_they_come, "as they come"),
+        (by_distance, "their order"),
+        (lambda X, Y, U: np.repeat(Y.mean(0)[None], len(U), axis=0), "mean of all"),
+        (lambda X, Y, U: nearest(X, Y, -U), "Not where"),
     ],
 )

@@ -9,7 +9,7 @@ from lsmtl import data, dgex
 from lsmtl.data import Profiles
 from lsmtl.data.preprocess import quantile_normalize, reference_quantiles
 from lsmtl.data.world import CHUNK, world
-from lsmtl.lab.exercises import Wrong, expect, numbers
+from lsmtl.lab.exercises import Wrong, expect, numbers, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import drawn, scores
 from lsmtl.linear import LeastSquares
@@ -239,6 +239,19 @@ EXPERIMENT = Experiment(
 )
 
 
+def _ideal(ask):
+    predicted(
+        ask(),
+        "higher",
+        {
+            "lower": "Which of the two comparisons has more noise in it? Count the "
+            "noisy sides of each.",
+            "the same": "The first measurement has its noise in both comparisons. And "
+            "the other side?",
+        },
+    )
+
+
 def _share(ask):
     rng = np.random.default_rng(0)
     study = np.repeat([0, 1, 2], [3, 9, 5])[rng.permutation(17)]
@@ -339,4 +352,4 @@ def _stream(ask):
     )
 
 
-CHECKERS = (_share, _level, _stream)  # as the exercises
+CHECKERS = (_ideal, _share, _level, _stream)  # as the exercises

@@ -113,6 +113,28 @@ EXPERIMENT = Experiment(
 )
 
 
+def _counted(ask):
+    expect(
+        ask(),
+        0.5,
+        [
+            (
+                10,
+                "So it is without rounding. Which number is a step of 0.001 too small "
+                "to change?",
+            ),
+            (0, "The first steps arrive: near 0 the neighbours are close."),
+            (0.25, "There half the distance to the next value is 2⁻¹⁰ = 0.00098."),
+            (1, "It doesn't get there: look at the neighbours below 1."),
+            (4, "It doesn't get there: look at the neighbours below 1."),
+            (2**-8, "Neighbours are that far apart below 1, but where does it end?"),
+            (0.128, "Half the distance counts: a step beyond the middle moves on."),
+        ],
+        "Not where it ends: at which power of two is 0.001 less than half the distance "
+        "to the next value?",
+    )
+
+
 def _all_together(ask):
     rng = np.random.default_rng(0)
     sizes = np.array([3, 1, 4])
@@ -230,4 +252,5 @@ def _go_on(ask):
     )
 
 
-CHECKERS = (_all_together, _at_random, _go_on)  # in the order of the exercises
+# in the order of the exercises
+CHECKERS = (_counted, _all_together, _at_random, _go_on)

@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score
 from lsmtl import data
 from lsmtl.data.splits import Profiles
 from lsmtl.data.world import world
-from lsmtl.lab.exercises import expect, numbers
+from lsmtl.lab.exercises import expect, numbers, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import drawn, scores, tested, thin
 from lsmtl.lab.penalties import regularizer
@@ -342,6 +342,18 @@ EXPERIMENT = Experiment(
 )
 
 
+def _twin(ask):
+    predicted(
+        ask(),
+        "about half",
+        {
+            "the same": "So it is with a correlation, which looks at two tasks only. V "
+            "has one penalty for all who explain t.",
+            "gone": "Then the copy would do all the work: why the copy, and not s?",
+        },
+    )
+
+
 def _jacobian(ask):
     rng = np.random.default_rng(0)
     V1, V2, f = (rng.normal(size=shape) for shape in [(3, 5), (5, 3), (8, 5)])
@@ -379,6 +391,37 @@ def _jacobian(ask):
         ],
         "Not the mean Jacobian of G for 8 profiles, 5 tasks and 3 units.",
     )
+
+
+def _quarters(ask):
+    rng = np.random.default_rng(2)
+    plain, change, hard = rng.random(40) + 1, rng.normal(size=40), rng.random(40)
+    for tasks in (slice(None), slice(20)):
+        p, d, h = plain[tasks], change[tasks], hard[tasks]
+
+        def by(order, values=d):
+            return values[np.argsort(order)].reshape(4, -1).mean(1)
+
+        right = by(h)
+        expect(
+            ask(p.copy(), (p + d).copy(), h.copy()),
+            right,
+            [
+                (-right, "A change below zero should mean a gain: mind the sign."),
+                (right[::-1], "The easiest quarter comes first."),
+                (-right[::-1], "Both the order and the sign are turned."),
+                (
+                    by(p),
+                    "Your quarters follow the test error of the plain network: then "
+                    "a task that was unlucky there seems to gain.",
+                ),
+                (by(p + d), "Your quarters follow the error that you compare."),
+                (right * len(p) / 4, "Means are asked for, yours are sums."),
+                (d.reshape(4, -1).mean(1), "Sort the tasks by difficulty first."),
+                (by(h, d / p), "The change is a difference, not a share."),
+            ],
+            "Not the mean change in the quarters of difficulty.",
+        )
 
 
 def _found(ask):
@@ -425,35 +468,4 @@ def _found(ask):
     )
 
 
-def _quarters(ask):
-    rng = np.random.default_rng(2)
-    plain, change, hard = rng.random(40) + 1, rng.normal(size=40), rng.random(40)
-    for tasks in (slice(None), slice(20)):
-        p, d, h = plain[tasks], change[tasks], hard[tasks]
-
-        def by(order, values=d):
-            return values[np.argsort(order)].reshape(4, -1).mean(1)
-
-        right = by(h)
-        expect(
-            ask(p.copy(), (p + d).copy(), h.copy()),
-            right,
-            [
-                (-right, "A change below zero should mean a gain: mind the sign."),
-                (right[::-1], "The easiest quarter comes first."),
-                (-right[::-1], "Both the order and the sign are turned."),
-                (
-                    by(p),
-                    "Your quarters follow the test error of the plain network: then "
-                    "a task that was unlucky there seems to gain.",
-                ),
-                (by(p + d), "Your quarters follow the error that you compare."),
-                (right * len(p) / 4, "Means are asked for, yours are sums."),
-                (d.reshape(4, -1).mean(1), "Sort the tasks by difficulty first."),
-                (by(h, d / p), "The change is a difference, not a share."),
-            ],
-            "Not the mean change in the quarters of difficulty.",
-        )
-
-
-CHECKERS = (_jacobian, _found, _quarters)  # in the order of the exercises
+CHECKERS = (_twin, _jacobian, _quarters, _found)  # in the order of the exercises

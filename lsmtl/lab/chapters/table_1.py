@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from lsmtl.lab.exercises import Wrong, expect
+from lsmtl.lab.exercises import Wrong, expect, predicted
 from lsmtl.lab.rows import LEFT_OUT, Row, deep, experiment
 
 UNEQUAL = {  # hidden units in the paper, which took what fitted on its card
@@ -53,58 +53,17 @@ MINUTES = {"SemiGAN": 0.6, "Deep-AMTFL": 0.4, "D-GEX": 0.3}
 EXPERIMENT = experiment("table-1", rows, LEFT_OUT, minutes=MINUTES)
 
 
-def _interval(ask):
-    for seed in (0, 1):
-        rng = np.random.default_rng(seed)
-        counts = rng.integers(1, 9, size=12)
-        hard = rng.gamma(9, 0.05, size=12)
-        a, b = hard * rng.uniform(0.8, 1.1, size=12), hard
-        draws = rng.integers(12, size=(201, 12))  # its percentiles are drawn ones
-        each = [(counts * m)[draws].sum(1) / counts[draws].sum(1) for m in (a, b)]
-        d, weights = each[0] - each[1], counts / counts.sum()
-
-        def ends(values, at=(2.5, 97.5)):
-            return np.percentile(values, at)
-
-        middle, s = weights @ (a - b), d.std()
-        expect(
-            ask(a.copy(), b.copy(), counts.copy(), draws.copy()),
-            ends(d),
-            [
-                (ends(d)[::-1], "The low end comes first."),
-                (ends(-d), "The sign is turned: the first method's MAE minus b's."),
-                (
-                    ends((a - b)[draws].mean(1)),
-                    "Groups differ in size: the MAE is one over profiles.",
-                ),
-                (
-                    ends((counts * (a - b))[draws].sum(1) / counts.sum()),
-                    "A draw has more or fewer profiles than the test set: divide by "
-                    "those that it has.",
-                ),
-                (
-                    ends((weights * (a - b))[draws].mean(1)),
-                    "Weights that add up to one for all groups don't for a draw.",
-                ),
-                (
-                    ends((counts * (a - b))[draws].mean(1)),
-                    "Divide by the profiles drawn, not by the number of groups.",
-                ),
-                (
-                    ends(each[0]) - ends(each[1]),
-                    "Those are differences of two intervals; take the difference in "
-                    "each draw.",
-                ),
-                (ends(d, (5, 95)), "That leaves out 5% on each side."),
-                (ends(d, (0.025, 0.975)), "np.percentile wants percent."),
-                (ends(each[0]), "That is the first method's MAE, not a difference."),
-                (
-                    [middle - 1.96 * s, middle + 1.96 * s],
-                    "That supposes a normal distribution; percentiles are asked for.",
-                ),
-            ],
-            "Not the percentiles of the difference of the two MAE over the draws.",
-        )
+def _again(ask):
+    predicted(
+        ask(),
+        "about half",
+        {
+            "all of it": "The winner is not any row: could luck have helped to choose "
+            "it?",
+            "nothing": "Some rows are truly better than others: are they not more "
+            "likely to win?",
+        },
+    )
 
 
 def _words(ask):
@@ -200,6 +159,60 @@ def _same(got, right, hints, otherwise=None):
     )
 
 
+def _interval(ask):
+    for seed in (0, 1):
+        rng = np.random.default_rng(seed)
+        counts = rng.integers(1, 9, size=12)
+        hard = rng.gamma(9, 0.05, size=12)
+        a, b = hard * rng.uniform(0.8, 1.1, size=12), hard
+        draws = rng.integers(12, size=(201, 12))  # its percentiles are drawn ones
+        each = [(counts * m)[draws].sum(1) / counts[draws].sum(1) for m in (a, b)]
+        d, weights = each[0] - each[1], counts / counts.sum()
+
+        def ends(values, at=(2.5, 97.5)):
+            return np.percentile(values, at)
+
+        middle, s = weights @ (a - b), d.std()
+        expect(
+            ask(a.copy(), b.copy(), counts.copy(), draws.copy()),
+            ends(d),
+            [
+                (ends(d)[::-1], "The low end comes first."),
+                (ends(-d), "The sign is turned: the first method's MAE minus b's."),
+                (
+                    ends((a - b)[draws].mean(1)),
+                    "Groups differ in size: the MAE is one over profiles.",
+                ),
+                (
+                    ends((counts * (a - b))[draws].sum(1) / counts.sum()),
+                    "A draw has more or fewer profiles than the test set: divide by "
+                    "those that it has.",
+                ),
+                (
+                    ends((weights * (a - b))[draws].mean(1)),
+                    "Weights that add up to one for all groups don't for a draw.",
+                ),
+                (
+                    ends((counts * (a - b))[draws].mean(1)),
+                    "Divide by the profiles drawn, not by the number of groups.",
+                ),
+                (
+                    ends(each[0]) - ends(each[1]),
+                    "Those are differences of two intervals; take the difference in "
+                    "each draw.",
+                ),
+                (ends(d, (5, 95)), "That leaves out 5% on each side."),
+                (ends(d, (0.025, 0.975)), "np.percentile wants percent."),
+                (ends(each[0]), "That is the first method's MAE, not a difference."),
+                (
+                    [middle - 1.96 * s, middle + 1.96 * s],
+                    "That supposes a normal distribution; percentiles are asked for.",
+                ),
+            ],
+            "Not the percentiles of the difference of the two MAE over the draws.",
+        )
+
+
 def _search(ask):
     def bowl(s):  # the best of each grid depends on the others
         x, y, z = s
@@ -264,4 +277,5 @@ def _walk(error, grids, start=None, keep=True, turned=False):
     return tuple(final[::-1] if turned else final), len(seen)
 
 
-CHECKERS = (_interval, _words, _search)  # in the order of the exercises
+# in the order of the exercises
+CHECKERS = (_again, _words, _interval, _search)

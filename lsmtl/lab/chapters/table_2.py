@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lsmtl.lab.exercises import expect, numbers
+from lsmtl.lab.exercises import Wrong, expect, numbers, predicted
 from lsmtl.lab.rows import Row, experiment
 
 WIDTHS = (3000, 6000, 9000)
@@ -31,59 +31,60 @@ def rows(sizes):
 EXPERIMENT = experiment("table-2", rows)
 
 
-def _fits(ask):
-    cases = (
-        ("8.08e7", 80_755_360),
-        ("1.7e8", 170_533_360),
-        ("1.89e8", 189_573_360),
-        ("2.61e8", 261_163_760),
-        ("2.94e8", 293_750_720),
-        ("1.9e8", 189_573_360),
-        ("1.88e8", 189_573_360),
-        ("1.00e8", 99_960_000),
-        ("9.99e7", 99_960_000),
-    )
-    printed, exact = zip(*cases, strict=True)
-    value, count = np.array(printed, dtype=float), np.array(exact, dtype=float)
-    got = np.array([numbers(ask(p, e), (2,)) for p, e in cases])
-
-    def compared(unit):
-        near = np.round(count / unit) == np.round(value / unit)
-        return np.stack([near, count // unit == np.round(value / unit)], 1)
-
-    right = compared(10 ** (np.floor(np.log10(value)) - 2))
-    shown = np.array([len(p.split("e")[0].rstrip("0")) - 2 for p in printed])
-    as_shown = np.array([len(p.split("e")[0]) - 2 for p in printed])
-    within = np.abs(value - count) < 10 ** (np.floor(np.log10(value)) - 2)
-    power = np.floor(np.log10(value))
-    expect(
-        got,
-        right,
-        [
-            (right[:, ::-1], "Rounding comes first, then cutting off."),
-            (compared(10 ** (power - shown)), "1.7e8 has three digits: 1.70e8."),
-            (compared(10 ** (power - as_shown)), "1.7e8 has three digits: 1.70e8."),
-            (
-                np.stack([within, within], 1),
-                "Being within a unit is not enough: which side does the cell lie on?",
-            ),
-            (
-                np.stack([right[:, 0], within], 1),
-                "Cutting off never makes a number larger.",
-            ),
-            (compared(10 ** (power - 1)), "Three digits: one before the point."),
-        ],
-        _first_wrong(got, right, cases),
+def _fewest(ask):
+    predicted(
+        ask(),
+        "Deep-AMTL",
+        {
+            "Deep-AMTFL": "Its map has a row for every feature at the head, and they "
+            "are thousands here, too.",
+            "Deep-LSMTL": "So it is with 9,520 targets. Is K small here, beside T?",
+        },
     )
 
 
-def _first_wrong(got, right, cases):
-    """The first case in which an answer is wrong, in words."""
-    for answer, truth, (printed, exact) in zip(got, right, cases, strict=True):
-        for name, a, b in zip(("Rounding", "Cutting off"), answer, truth, strict=True):
-            if a != b:
-                return f"{name} is wrong for {exact:,} and the cell {printed}."
-    return ""
+def _ranks(ask):
+    sizes = ((943, 9520, 6000), (943, 9520, 3000), (50, 700, 400))
+    for cell, (D, T, H) in zip(("1.9e8", "9.98e7", "1.50e6"), sizes, strict=True):
+        power = np.floor(np.log10(float(cell)))
+        shown = len(cell.split("e")[0]) - 2  # digits behind the point
+        count = D * H + (D + H) * H + (D + 2 * H) * T
+
+        def ends(unit, base=count, each=2 * T, inside=True, cell=float(cell)):
+            low, high = (cell - unit - base) / each, (cell + unit - base) / each
+            if inside:
+                return np.ceil(low), np.floor(high)
+            return np.floor(low), np.ceil(high)
+
+        unit = 10 ** (power - 2)
+        got = numbers(ask(cell, D, T, H), (2,))
+        if not np.allclose(got, np.round(got)):
+            raise Wrong("A rank is a whole number.")
+        expect(
+            got,
+            ends(unit),
+            [
+                (ends(unit)[::-1], "The least rank comes first."),
+                (ends(unit, inside=False), "Your ends lie just outside: look at both."),
+                (ends(unit / 2), "A unit to either side, not a half: see the text."),
+                (ends(unit, each=T), "G has two matrices, T × K and K × T."),
+                (
+                    ends(unit, base=count - H * T),
+                    "The head sees landmarks and both hidden layers.",
+                ),
+                (
+                    ends(unit, base=count - H * H),
+                    "The second layer sees the landmarks and the first layer.",
+                ),
+                (
+                    ends(unit, base=0),
+                    "A part of the weights is the base network's: take it off.",
+                ),
+                (ends(10 ** (power - shown)), "1.9e8 has three digits: 1.90e8."),
+            ],
+            f"Not the least and the greatest K for {cell} with D = {D:,}, T = {T:,} "
+            f"and H = {H:,}.",
+        )
 
 
 def _spread_and_error(ask):
@@ -190,4 +191,5 @@ def _agreement(ask):
         )
 
 
-CHECKERS = (_fits, _spread_and_error, _agreement)  # in the order of the exercises
+# in the order of the exercises
+CHECKERS = (_fewest, _ranks, _spread_and_error, _agreement)

@@ -8,7 +8,7 @@ import torch
 
 from lsmtl import data
 from lsmtl.data import Profiles
-from lsmtl.lab.exercises import Wrong, expect, numbers
+from lsmtl.lab.exercises import Wrong, expect, numbers, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import BASELINES, baseline, scores, thin
 from lsmtl.linear import ridge
@@ -217,107 +217,107 @@ EXPERIMENT = Experiment(
 )
 
 
-def _self_train(ask):
-    rng = np.random.default_rng(0)
-    X, Y, U = (rng.normal(size=size) for size in [(12, 5), (12, 3), (40, 5)])
-    alpha = 3.0
-
-    def fit_to(X, Y, alpha):
-        return np.linalg.solve(X.T @ X + alpha * np.eye(5), X.T @ Y)
-
-    W = fit_to(X, Y, alpha)
-    both = np.vstack([X, U])
-    expect(
-        ask(X.copy(), Y.copy(), U.copy(), alpha),
-        W,
-        [
-            (
-                fit_to(both, np.vstack([Y, np.zeros((40, 3))]), alpha),
-                "Your unlabelled profiles have the target 0 in the second fit.",
-            ),
-            (
-                fit_to(both, np.vstack([Y, U @ W]), alpha * 52 / 12),
-                "Your second fit has another penalty: α grew with the profiles.",
-            ),
-            (
-                fit_to(both, np.vstack([Y, U @ W]), 0),
-                "The penalty is missing in the second fit.",
-            ),
-            (fit_to(X, Y, 0), "The penalty is missing."),
-            (
-                fit_to(both, np.vstack([Y, U @ fit_to(X, Y, 0)]), alpha),
-                "The penalty is missing in the first fit.",
-            ),
-        ],
-        "Not the weights of the second fit for n = 12, m = 40, α = 3: are both fits "
-        "(XᵀX + αI)⁻¹ XᵀY?",
+def _changes(ask):
+    predicted(
+        ask(),
+        "nearest neighbour",
+        {
+            "median": "The median minimises a sum of absolute errors: which errors do "
+            "its own predictions add, if it stays?",
+            "kernel ridge": "It gets more weights, but which objective do they serve, "
+            "and what do its own predictions add to that?",
+        },
     )
 
 
-def _best(ask):
+def _second_fit(ask):
+    rng = np.random.default_rng(0)
+    X, Y, U = (rng.normal(size=size) for size in [(12, 5), (12, 3), (40, 5)])
+    alpha, one = 0.7, np.eye(5)
+    XX, UU = X.T @ X, U.T @ U
+
+    def solve(penalty, right):
+        return np.linalg.solve(XX + UU + penalty * one, right)
+
+    W = np.linalg.solve(XX + 12 * alpha * one, X.T @ Y)
+    once, all_ = XX + 12 * alpha * one, XX + UU + 12 * alpha * one
+    expect(
+        ask(W.copy(), X.copy(), U.copy(), alpha),
+        solve(52 * alpha, X.T @ Y + UU @ W),
+        [
+            (
+                W,
+                "So it is for sums. Does the penalty weigh the same in both fits here?",
+            ),
+            (
+                solve(alpha, (XX + UU + alpha * one) @ W),
+                "So it is for sums. Does the penalty weigh the same in both fits here?",
+            ),
+            (
+                solve(52 * alpha, once @ W),
+                "Your unlabelled profiles have the target 0 in the second fit.",
+            ),
+            (
+                solve(52 * alpha, (XX + UU) @ W),
+                "XᵀY is more than XᵀX W₁: W₁ had a penalty, too.",
+            ),
+            (
+                solve(52 * alpha, (XX + UU + alpha * one) @ W),
+                "How many profiles did the first fit divide by?",
+            ),
+            (
+                solve(12 * alpha, (XX + UU + 52 * alpha * one) @ W),
+                "Your second fit is larger than the first: which of the two has the "
+                "larger penalty?",
+            ),
+            (
+                solve(40 * alpha, all_ @ W),
+                "The second fit has the measured profiles as well: n + m in all.",
+            ),
+        ],
+        "Not the weights of the second fit for n = 12, m = 40, D = 5 and α = 0.7.",
+    )
+
+
+def _still_pays(ask):
     rng = np.random.default_rng(0)
     p, q = (v / v.sum() for v in rng.random((2, 6)))
+    blind, both = 2 * np.log(2), p + q
+    pays = -(p * np.log(p / both)).sum() - (q * np.log(q / both)).sum()
     expect(
         ask(p.copy(), q.copy()),
-        p / (p + q),
+        pays,
         [
-            (q / (p + q), "That is the probability of being invented."),
-            (p, "That is how often real ones fall into the bin; q matters as well."),
-            (p / q, "That is a ratio, not a probability: it can exceed 1."),
-            (np.log(p / q), "Those are the logits; σ is asked for."),
-            ((p > q).astype(float), "The cross entropy punishes being that sure."),
+            (blind, "That is a discriminator that says ½ everywhere; this one knows."),
+            (
+                blind - pays,
+                "That is what knowing saves; what is left to pay is asked for.",
+            ),
+            (-pays, "A sign: a loss is not negative."),
+            (pays / 2, "The two sums are added, not averaged."),
+            (pays / np.log(2), "Those are bits; take natural logarithms."),
+            (
+                -(p * np.log(p / both)).sum(),
+                "That is for real profiles; invented ones cost, too.",
+            ),
+            (
+                -(p * np.log(p)).sum() - (q * np.log(q)).sum(),
+                "Those are the entropies of p and q: where is the discriminator?",
+            ),
+            (
+                -(p * np.log(q / both)).sum() - (q * np.log(p / both)).sum(),
+                "Your discriminator takes real for invented.",
+            ),
         ],
-        "Not the minimum: set the derivative of a bin's loss by σ to zero.",
+        "Not the loss of σ* for six bins.",
     )
     p, q = np.array([0.5, 0.5, 0.0, 0.0]), np.array([0.25, 0.0, 0.75, 0.0])
     with np.errstate(divide="ignore", invalid="ignore"):
         got = np.asarray(ask(p.copy(), q.copy()), dtype=float)
-    if got.shape == p.shape and np.isnan(got[3]):
-        raise Wrong("0 / 0 where neither occurs: the text says what to return there.")
-    expect(got, [2 / 3, 1, 0, 0.5], [], "Wrong where one of them never occurs.")
-
-
-def _losses(ask):
-    rng = np.random.default_rng(0)
-    real, fake = rng.normal(1, 1, 9), rng.normal(-1, 1, 7)
-
-    def s(d):
-        return np.logaddexp(0, d).mean()
-
-    want = [s(-real) + s(fake), s(-fake)]
-    expect(
-        ask(real.copy(), fake.copy()),
-        want,
-        [
-            (
-                [want[0], -s(fake)],
-                "Your generator minimises log(1 − σ): that is the saturating loss.",
-            ),
-            (
-                [s(real) + s(-fake), s(fake)],
-                "A sign: the loss of a real profile falls when its logit grows.",
-            ),
-            (
-                [want[0], s(fake)],
-                "Your generator is rewarded for being found out.",
-            ),
-            (
-                [9 * s(-real) + 7 * s(fake), 7 * s(-fake)],
-                "Those are sums; means over each batch are asked for.",
-            ),
-            ([want[0] / 2, want[1]], "Add the two means; don't average them."),
-            ([-want[0], -want[1]], "Those are log-likelihoods; a loss has minus."),
-        ],
-        "Not the two losses for 9 real and 7 invented profiles.",
-    )
-    real, fake = np.array([1000.0, -1000.0]), np.array([-1000.0, 1000.0])
-    with np.errstate(all="ignore"):
-        expect(
-            ask(real, fake),
-            [1000, 500],
-            [],
-            "Right for small logits, wrong at ±1000: use log(1 + eᵈ), not log(σ).",
-        )
+    if np.isnan(got).any():
+        raise Wrong("Right where both occur; 0 · log 0 comes up where one doesn't.")
+    want = 0.5 * np.log(1.5) + 0.25 * np.log(3)
+    expect(got, want, [], "Right where both occur, wrong where one of them never does.")
 
 
 def _keep(ask):
@@ -345,4 +345,62 @@ def _keep(ask):
         raise Wrong("Every generator gives the same groups: draw them at random.")
 
 
-CHECKERS = (_self_train, _best, _losses, _keep)  # in the order of the exercises
+def _travel(ask):
+    rng = np.random.default_rng(0)
+    line = np.stack([np.arange(12.0), np.zeros(12)], 1)
+    chain = rng.permutation(8)  # 1, 2, …, 8 away from the first of two
+    cases = [(line[[0, 10]], np.array([[1.0], [2.0]]), line[1:9][chain])]
+    for m in (15, 9):
+        X, Y, U = (rng.normal(size=size) for size in [(4, 3), (4, 2), (m, 3)])
+        cases.append((X, Y, U))
+    for X, Y, U in cases:
+        want, order, passed = _reached(X, Y, U)
+        copied = Y[np.linalg.norm(U[:, None] - X, axis=2).argmin(1)]
+        expect(
+            ask(X.copy(), Y.copy(), U.copy()),
+            want,
+            [
+                (
+                    copied,
+                    "Those are copies from the nearest measured profile: nothing "
+                    "travels on from an unlabelled one.",
+                ),
+                (
+                    want[order],
+                    "The targets are right, their order isn't: it is that of U.",
+                ),
+                (
+                    passed,
+                    "You go through the profiles as they come; the nearest one of all "
+                    "comes first.",
+                ),
+                (
+                    np.repeat(Y.mean(0)[None], len(U), axis=0),
+                    "That is the mean of all; each copies from one.",
+                ),
+            ],
+            f"Not where the targets travel, for {len(X)} measured and {len(U)} "
+            "unlabelled profiles.",
+        )
+
+
+def _reached(X, Y, U):
+    """Targets that travelled, in which order, and those of one pass as U comes."""
+
+    def go(x, y, rows, nearest):
+        found, order, rows = np.empty((len(U), Y.shape[1])), [], list(rows)
+        while rows:
+            d = np.linalg.norm(U[rows][:, None] - x, axis=2)
+            i = d.min(1).argmin() if nearest else 0
+            row, source = rows.pop(i), d[i].argmin()
+            found[row] = y[source]
+            order.append(row)
+            x, y = np.vstack([x, U[row]]), np.vstack([y, y[source]])
+        return found, order
+
+    found, order = go(X, Y, range(len(U)), nearest=True)
+    return found, order, go(X, Y, range(len(U)), nearest=False)[0]
+
+
+# in the order of the exercises
+CHECKERS = (_changes, _second_fit, _still_pays, _keep, _travel)
