@@ -11,13 +11,14 @@ import contextlib
 import sys
 import time
 
-from benchmarks import deepdiff, engine, lasso, originals, step
+from benchmarks import deepdiff, engine, kernels, lasso, originals, step
 from lsmtl._checks import one_of
 from lsmtl.lab import records
 
 MODULES = {
     "deepdiff": deepdiff,
     "engine": engine,
+    "kernels": kernels,
     "lasso": lasso,
     "originals": originals,
     "step": step,

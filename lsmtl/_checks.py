@@ -3,8 +3,6 @@
 import numbers
 import reprlib
 
-import torch
-
 
 def whole(name, value):
     """`value` if it is a positive whole number; anything else is a ValueError."""
@@ -40,6 +38,8 @@ def finite(name, value, minimum=0.0):
 
 def matrix(name, value, columns=None):
     """`value` as a tensor (n, columns) of finite numbers, else a ValueError."""
+    import torch  # here: not everything that checks arguments waits for it
+
     try:
         value = torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks import deepdiff, engine, lasso, originals, step
+from benchmarks import deepdiff, engine, kernels, lasso, originals, step
 from benchmarks.__main__ import main
 from lsmtl.data import fetch
 from lsmtl.lab import records
@@ -25,6 +25,9 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "SIZES", sizes)
     monkeypatch.setattr(engine, "HIDDEN", {key: [8] for key in ("cpu", "cuda")})
     monkeypatch.setattr(deepdiff, "BINS", 6)
+    monkeypatch.setattr(kernels, "ROWS", (60,))
+    monkeypatch.setattr(kernels, "SHARED", (6,))
+    monkeypatch.setattr(kernels, "SIZES", {"features": 3, "tasks": 5})
     return tmp_path / "bench.jsonl"
 
 
@@ -82,6 +85,15 @@ def test_ways_to_train_are_compared_with_the_memory_and_a_plain_loop(small):
     assert "over_plain" in found["fp32"] and "over_plain" not in found["bf16"]
 
 
+def test_ways_without_the_kernel_predict_as_those_with_it(small):
+    main(["kernels"])
+    found = [r["metrics"] for r in records.read("bench").values()]
+    assert len(found) == 5 + 2
+    assert [m["kernel_mb"] for m in found] == [60**2 * 8e-6] * 5 + [30**2 * 8e-6] * 2
+    differences = [m["difference"] for m in found]
+    assert max(differences) < 1e-6 and differences.count(0) == 3
+
+
 def test_the_original_files_are_projected_to_their_height(small, tmp_path, monkeypatch):
     for name, role in (("map_lm.txt", "L"), ("map_tg.txt", "T")):
         lines = (f"{role}{i}\tENSG{role}{i}\t{role}{i}_at\n" for i in range(9))
@@ -101,7 +113,9 @@ def test_the_original_files_are_projected_to_their_height(small, tmp_path, monke
 
 
 def test_an_unknown_benchmark_is_refused(small):
-    with pytest.raises(ValueError, match=r"engine, lasso, originals, step.* 'speed'"):
+    with pytest.raises(
+        ValueError, match=r"engine, kernels, lasso, originals, step.* 'speed'"
+    ):
         main(["speed"])
 
 

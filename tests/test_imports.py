@@ -43,7 +43,9 @@ def python(code):
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["lsmtl", "lsmtl.lab", "lsmtl.lab.notebooks"])
+@pytest.mark.parametrize(
+    "module", ["lsmtl", "lsmtl.lab", "lsmtl.lab.notebooks", "lsmtl.kernels"]
+)
 def test_import_does_not_wait_for_torch(module):
     loaded = python(f"import {module}, sys; print(*sys.modules)").split()
     assert module in loaded

@@ -1,5 +1,7 @@
 """The companions' data: tables of tasks, and pairs of cell types."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +69,22 @@ def mhc():
     frame = pd.read_csv(fetch.path("hla_bind_proteins.txt"), sep="\t")
     names = {"HLA": "task", "BindingCategory": "y", "Peptide": "peptide"}
     return frame.rename(columns=names)[["task", "y", "peptide"]]
+
+
+def fingerprint(frame):
+    """SHA-256 of a table of tasks: its columns, its values, its given splits.
+
+    Args:
+        frame: DataFrame as `exam`, `school` and `mhc` give it.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for name, column in frame.items():
+        digest.update("\n".join([str(name), *map(str, column)]).encode() + b"\0")
+    digest.update(json.dumps(frame.attrs.get("splits", [])).encode())
+    return digest.hexdigest()
 
 
 def deepdiff():

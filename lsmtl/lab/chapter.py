@@ -24,7 +24,10 @@ LOOK = 1000  # profiles of each use that a page itself looks at, at preset paper
 
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter's checked parameters, its data and its experiment."""
+    """A chapter's checked parameters, its data and its experiment.
+
+    `adata` is an AnnData; a companion's table of tasks is a DataFrame.
+    """
 
     experiment: Experiment
     preset: str

@@ -20,13 +20,13 @@ import torch
 from lsmtl import data
 from lsmtl._checks import one_of
 from lsmtl._progress import tqdm
-from lsmtl.data import simulation
+from lsmtl.data import companions, simulation
 from lsmtl.lab import records, scenarios
 from lsmtl.lab.presets import ORIGINALS, PRESETS, dry_run, on_gpu, shown
 
 UNKNOWN = 0.1  # minutes, the estimate for a run of which nothing is known
 LASTING = ("minutes", "epochs", "batch_size")  # of a configuration
-KNOWN = {  # on-demand set → its landmarks and fingerprint by group, for its records
+KNOWN = {  # on-demand set → its landmarks or tasks, and fingerprint, for its records
     "gtex59": (20, "40973e627f9a05f68960c5adc4d92b54915f5f840095762e64a6d08db9691240"),
     "arrays": (943, "3cd17db887127a26561c36aa23ae8c26ebf4c1adab1d623d1b1458b1f8fdc1eb"),
     "arrays-rnaseq": (
@@ -37,6 +37,8 @@ KNOWN = {  # on-demand set → its landmarks and fingerprint by group, for its r
         943,
         "d1cf817acde9854d9fd0a49e67ae66340ae6bc9bfff4cd17d3d8036f5d5b82d1",
     ),
+    "school": (139, "16b58d40349b2f632ca2b3f0ace9c01e3e8051c6b13dea08de03557d9249d4f5"),
+    "mhc": (135, "f40a5deb31d73b25f6b5b7070dfc44386c261fd054be671a47df7c083c07bd3c"),
 }
 
 
@@ -60,13 +62,14 @@ class Experiment:
             obs column that never straddles two sets; `"simulated"` is drawn by each
             run, from its configuration.
         sizes: a preset's name → how large the runs are; for `paper` what differs from
-            `gpu`, or from `laptop` if there is no `gpu`.
+            `gpu`, or from `laptop` if there is no `gpu`. Without a set that preset
+            `paper` could run on, there is no such preset.
         special: (preset, dataset) → what differs from that for this dataset; None if
             it isn't run there.
         kept: real sets on which preset `paper` runs as well, because they know what
             the original files don't tell.
-        runs: (sizes, number of landmarks) → the `Run`s.
-        measure: (AnnData or None, Run, device) → metrics.
+        runs: (sizes, number of landmarks, or of tasks in a table) → the `Run`s.
+        measure: (AnnData, table or None, Run, device) → metrics.
         files: a dataset that is a file of one's own → its AnnData.
         minutes: method → about how long its longest run takes on a GPU, if that is
             more than seconds.
@@ -86,8 +89,9 @@ class Experiment:
     timed: Callable = field(default=lambda record: False, repr=False)
 
     def __post_init__(self):
-        paper = self.sizes[self._largest] | self.sizes.get("paper", {})
-        object.__setattr__(self, "sizes", self.sizes | {"paper": paper})
+        if {*ORIGINALS, "simulated", *self.kept} & {*self.datasets}:
+            paper = self.sizes[self._largest] | self.sizes.get("paper", {})
+            object.__setattr__(self, "sizes", self.sizes | {"paper": paper})
 
     @property
     def _largest(self):
@@ -264,6 +268,8 @@ def _identity(dataset, group):
 
 
 def _identified(adata, group):
+    if isinstance(adata, pd.DataFrame):  # a table of tasks
+        return adata["task"].nunique(), companions.fingerprint(adata)
     landmarks = int((adata.var["role"] == "landmark").sum())
     return landmarks, data.fingerprint(adata, group)
 

@@ -12,6 +12,8 @@ import json
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 from lsmtl._checks import one_of
 from lsmtl.data import plain
 from lsmtl.lab import experiments, lease, records
@@ -50,6 +52,8 @@ def bundle(folder, preset="gpu", only=()):
     for name in only or known:
         if name in EXPERIMENTS:
             for dataset, adata, runs in experiments.due(EXPERIMENTS[name], preset):
+                if isinstance(adata, pd.DataFrame):  # a table of tasks: no network
+                    continue
                 parts.append(runs)
                 if runs and adata is not None:
                     group = EXPERIMENTS[name].datasets[dataset]

@@ -12,6 +12,7 @@ from lsmtl.data.preprocess import (
     quantile_normalize,
     reference_quantiles,
 )
+from lsmtl.lab import peptides
 
 FROM = MappingProxyType(  # a scenario that is no set of its own → its sets
     {
@@ -20,12 +21,13 @@ FROM = MappingProxyType(  # a scenario that is no set of its own → its sets
         "arrays-rnaseq": ("arrays", "rnaseq"),
         "arrays-studies": ("arrays",),
         "geo-gtex": ("geo", "geo-rnaseq"),
+        "simulated-peptides": (),  # drawn, the same table every time
     }
 )
 
 
 def load(name):
-    """The AnnData of a scenario; a set's own name gives that set.
+    """The data of a scenario, as AnnData; a set's own name gives that set.
 
     Across platforms it is the training set and the others together, on their common
     genes: `obs["platform"]` tells them apart, and `obs["use"]` says `"train"`,
@@ -33,11 +35,15 @@ def load(name):
     the arrays' quantiles, as D-GEX does it.
 
     A set without `obs["group"]` gets it: every sample is alone, but for those of a
-    GTEx donor. So a file of one's own, by its path, fits every chapter.
+    GTEx donor. So a file of one's own, by its path, fits every chapter. The tables of
+    the companions are DataFrames; one of peptides gets the column `group`, whose
+    clusters are nearly identical, and loses peptides that `encode` doesn't read.
 
     Raises:
         FileNotFoundError: a set is on demand, and its files are not here.
     """
+    if name == "simulated-peptides":
+        return peptides.readable(peptides.simulated())
     sets = [grouped(data.load(part)) for part in FROM.get(name, (name,))]
     if name == "geo-gtex":
         return original(*sets)
@@ -45,7 +51,9 @@ def load(name):
 
 
 def grouped(adata):
-    """`adata` with `obs["group"]`, filled in if there is none."""
+    """`adata` with `obs["group"]`, filled in if there is none; a table as in `load`."""
+    if isinstance(adata, pd.DataFrame):
+        return peptides.readable(adata) if "peptide" in adata else adata
     if "group" not in adata.obs:
         names = adata.obs_names.to_series().astype(str)
         donor = names.str.extract(r"^(GTEX-[^-]+)-", expand=False)

@@ -10,6 +10,7 @@ from lsmtl.lab.chapters import (
     cost,
     engine,
     gain,
+    given_relations,
     learned_relations,
     linear_models,
     masked_low_rank,
@@ -49,6 +50,7 @@ _MODULES = (  # as the book has them
     gain,
     our_recipe,
     your_own_matrix,
+    given_relations,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
