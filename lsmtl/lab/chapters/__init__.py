@@ -8,6 +8,7 @@ from lsmtl.lab.chapters import (
     base_networks,
     compendium,
     cost,
+    deepdiff,
     engine,
     gain,
     given_relations,
@@ -51,6 +52,7 @@ _MODULES = (  # as the book has them
     our_recipe,
     your_own_matrix,
     given_relations,
+    deepdiff,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
