@@ -5,15 +5,16 @@ PRESET ?= laptop
 PY ?= python3
 BUNDLE ?= _build/gpu
 MINUTES ?= 9
+BARE := _build/without-solutions
 BIN := .venv/bin
 READY := .venv/ready
 
-book test: export TQDM_DISABLE := 1
+book slides test: export TQDM_DISABLE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 TABLES := table-1 table-2 table-3
 
-.PHONY: help book test data dry-run records $(TABLES) tables bench gpu-bundle gpu-records merge-records clean
+.PHONY: help book slides student instructor nbgrader test data dry-run records $(TABLES) tables bench gpu-bundle gpu-records merge-records clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -32,10 +33,22 @@ define BUILD
 $(BIN)/jupyter-book build . -W --keep-going || { rm -rf _build/.doctrees; exit 1; }
 endef
 
-book: $(READY)  ## build the book: _build/html/index.html
+# The book without solutions has a place of its own, and what it mustn't hold is looked for.
+ifeq ($(SOLUTIONS),no)
+book: $(READY)
+	LSMTL_SOLUTIONS=no $(BIN)/jupyter-book build . -W --keep-going \
+	  --path-output $(BARE) || { rm -rf $(BARE)/_build/.doctrees; exit 1; }
+	$(BIN)/python -m classroom check $(BARE)/_build/html
+else
+book: export LSMTL_SOLUTIONS := $(SOLUTIONS)
+book: $(READY)  ## build the book: _build/html/index.html (SOLUTIONS=no: without them)
 	$(BUILD)
+endif
 
-# Chapters run in the first pytest, the book shows what they gave, the last one reads it.
+slides: $(READY)  ## slides for lectures, a deck a part: _build/slides/index.html
+	$(BIN)/python -m classroom.slides
+
+# Chapters run in the first pytest, book and slides show what they gave, the last one reads them.
 test: export OMP_NUM_THREADS := 1
 test: export LSMTL_PRESET :=
 ifneq ($(wildcard ../shared/data/cache),)  # the on-demand files, where they lie beside
@@ -47,6 +60,7 @@ test: $(READY)  ## check style, package, chapters, book and pages
 	$(BIN)/pytest -n 2 --dist worksteal --ignore tests/site
 	$(BIN)/python scripts/dry_run.py --essential
 	$(BUILD)
+	$(BIN)/python -m classroom.slides
 	$(BIN)/pytest tests/site
 
 data: $(READY)  ## get the on-demand datasets, or prepare D-GEX's files: DGEX=folder
@@ -84,6 +98,14 @@ gpu-records:  ## there, make what is due: OUT=folder (MINUTES=9 PY=python3 BUNDL
 merge-records: $(READY)  ## check records from there and file them: FILE="files"
 	$(if $(FILE),,$(error FILE is missing, what gpu-records made: make $@ FILE=…))
 	LSMTL_RECORDS=book/records $(BIN)/python -m lsmtl.lab.gpu merge $(FILE)
+
+student instructor nbgrader: export LSMTL_PRESET :=
+student instructor nbgrader: $(READY)
+	$(BIN)/python -m classroom $@
+
+student:  ## write the students' notebooks, without solutions: _build/student.zip
+instructor:  ## write them with solutions, outputs, notes: _build/instructor.zip
+nbgrader:  ## write the exercises as assignments for nbgrader: _build/nbgrader
 
 clean:  ## remove what was built, but not .venv
 	rm -rf _build

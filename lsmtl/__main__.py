@@ -1,7 +1,12 @@
-"""`python -m lsmtl`: learn a model from a matrix, use it on profiles, look into it."""
+"""Models for a matrix of your own, and the chapters of the book, as commands."""
 
 import argparse
+import os
 import sys
+from pathlib import Path
+
+from lsmtl.lab import commands as chapters
+from lsmtl.lab import completion
 
 METHODS = ("recommended", "training mean", "ridge", "kernel ridge", "DenseNet")
 
@@ -10,13 +15,15 @@ def main(arguments=None):
     """Run a command; 0 when it is done, 2 with one line of text when it can't be."""
     given = _parser().parse_args(arguments)
     try:
-        COMMANDS[given.command](given)
-    except (ValueError, OSError, MemoryError) as error:
+        return COMMANDS[given.command](given) or 0
+    except BrokenPipeError:  # who reads the output wants no more of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ValueError, OSError, MemoryError, ImportError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
 def _learn(given):
@@ -86,12 +93,24 @@ def _tell(model):
         )
 
 
-COMMANDS = {"learn": _learn, "infer": _infer, "show": _show}
+def _completion(given):
+    print(completion.script(_parser("lsmtl", chapters.choices()), given.shell))
 
 
-def _parser():
-    parser = argparse.ArgumentParser("python -m lsmtl", description=__doc__)
+COMMANDS = {
+    "learn": _learn,
+    "infer": _infer,
+    "show": _show,
+    "completion": _completion,
+} | chapters.COMMANDS
+
+
+def _parser(name=None, choices=()):
+    own = Path(sys.argv[0]).name == "lsmtl"
+    name = name or ("lsmtl" if own else "python -m lsmtl")
+    parser = argparse.ArgumentParser(name, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    chapters.add(commands, dict(choices))
     files = ".h5ad, .gctx, .gct, .csv or .tsv (text also .gz)"
     learn = commands.add_parser("learn", help="learn a model from a matrix")
     learn.add_argument("matrix", help=f"samples × genes: {files}")
@@ -138,6 +157,10 @@ def _parser():
         )
     show = commands.add_parser("show", help="say what a model is")
     show.add_argument("model")
+    script = commands.add_parser(
+        "completion", help="print a script with which a shell completes lsmtl …"
+    )
+    script.add_argument("shell", choices=completion.SHELLS)
     return parser
 
 

@@ -3,10 +3,14 @@
 import pytest
 import torch
 
+<<<<<<< HEAD
 from benchmarks import deepdiff, engine, kernels, lasso, originals, step
+=======
+from benchmarks import chapters, engine, lasso, originals, step
+>>>>>>> main
 from benchmarks.__main__ import main
 from lsmtl.data import fetch
-from lsmtl.lab import records
+from lsmtl.lab import notebooks, records
 
 
 @pytest.fixture
@@ -110,6 +114,32 @@ def test_the_original_files_are_projected_to_their_height(small, tmp_path, monke
     assert low["removed"] == high["removed"] == 2 * 8 + 3
     full = high["seconds"] + 2 * (high["seconds"] - low["seconds"])
     assert high["full_minutes"] == pytest.approx(full / 60, rel=1e-2)
+
+
+def test_kernels_are_measured_alone_and_together(small, tmp_path, monkeypatch):
+    block = "```{code-cell} ipython3\n{code}\n```\n"
+    code = {
+        "small": "x = 1",
+        "large": "import time\nx = b'1' * (200 * 2**20)\ntime.sleep(1)",
+        "busy": "import time\nwhile time.process_time() < 3:\n    pass",
+    }
+    for name, lines in code.items():
+        text = (notebooks.chapters()[0]).read_text("utf-8")
+        head = text[: text.index("\n# ")] + "\n# A page\n\n"
+        body = block.replace("{code}", lines)
+        (tmp_path / f"{name}.md").write_text(head + body, "utf-8")
+    pages = [tmp_path / f"{name}.md" for name in code]
+    monkeypatch.setattr(notebooks, "chapters", lambda: pages)
+    monkeypatch.setattr(chapters, "CLASS", "large")
+    monkeypatch.setattr(chapters, "TOGETHER", (2,))
+    main(["chapters"])
+    found = {r["method"]: r["metrics"] for r in records.read("bench").values()}
+    alone, large = found["small"], found["large"]
+    assert large["peak_mb"] - alone["peak_mb"] == pytest.approx(200, rel=0.05)
+    assert found["large, together"]["sum_mb"] > large["sum_mb"] + 190
+    assert alone["cpu_seconds"] + 1.5 < found["busy"]["cpu_seconds"]
+    assert found["busy"]["cpu_seconds"] <= found["busy"]["seconds"] + 0.5
+    assert [*tmp_path.glob("*.jsonl")] == [small]
 
 
 def test_an_unknown_benchmark_is_refused(small):

@@ -92,7 +92,7 @@ def test_every_exercise_has_two_typical_mistakes():
 
 
 def test_what_is_no_function_or_no_exercise_is_said():
-    assert "function" in check("transcriptome.3", 0.8).message
+    assert "function" in check("transcriptome.2", 0.8).message
     with pytest.raises(
         ValueError, match=r"transcriptome\.9.*|one of.*transcriptome\.1"
     ):
@@ -103,7 +103,7 @@ def test_a_verdict_is_shown_as_text_and_escaped_as_html():
     def broken(r):
         raise TypeError("<b>")
 
-    verdict = check("transcriptome.3", broken)
+    verdict = check("transcriptome.2", broken)
     assert repr(verdict).startswith("✗") and "TypeError" in repr(verdict)
     assert "&lt;b&gt;" in verdict._repr_html_()
 

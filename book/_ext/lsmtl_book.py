@@ -1,14 +1,22 @@
-"""Sphinx extension: outputs are redone when what they depend on has changed.
+"""Sphinx extension: outputs that are never stale, and solutions kept in their place.
 
 `execute_notebooks: cache` looks at a chapter's own text only. Here the cache's place
 is named by a hash of the package, the records and the preset. When the hash changes,
 so does a setting that Sphinx watches, and all pages are read and executed again.
 Likewise, a changed table of contents renews the navigation of all pages.
+
+Solutions stand in the pages, folded, and nowhere else: the search doesn't find their
+words, and the chapters' texts that come with the pages don't have them. With
+`LSMTL_SOLUTIONS=no` the pages lack them, too, and what exercises show after a
+prediction.
 """
 
 import os
 from pathlib import Path
 
+from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solution_node
+
+from lsmtl._checks import one_of
 from lsmtl.lab import notebooks
 
 
@@ -17,11 +25,68 @@ def watch(app, config):
     folder = notebooks.cache()
     config.nb_execution_cache_path = str(folder)
     config.book_contents = Path(app.srcdir, "_toc.yml").read_text("utf-8")
+    word = os.environ.get("LSMTL_SOLUTIONS") or "yes"
+    config.book_solutions = one_of("LSMTL_SOLUTIONS", word, ("yes", "no"))
     os.environ.setdefault("LSMTL_RECORDS", str(folder / "records"))
+
+
+def drop(doctree, answers=False):
+    """Remove the solutions from a page and, with `answers`, what tells them."""
+    for node in list(doctree.findall(solution_node)):
+        node.parent.remove(node)
+    if not answers:
+        return
+    for kind in (exercise_node, exercise_enumerable_node):
+        for exercise in doctree.findall(kind):
+            for cell in list(exercise.findall(_tells)):
+                for output in list(cell.findall(_is_output)):
+                    output.parent.remove(output)
+
+
+def _tells(node):
+    return "tag_hide-output" in node.get("classes", []) if _has(node) else False
+
+
+def _is_output(node):
+    return "cell_output" in node.get("classes", []) if _has(node) else False
+
+
+def _has(node):
+    return hasattr(node, "get")
+
+
+def read(app, doctree):
+    """Drop the solutions of a book that should have none."""
+    if app.config.book_solutions == "no":
+        drop(doctree, answers=True)
+
+
+def search_without_solutions(app):
+    """Let the search index have no word of a solution."""
+    if not hasattr(app.builder, "index_page"):  # not HTML
+        return
+    index_page = app.builder.index_page
+
+    def index(name, doctree, title):
+        doctree = doctree.deepcopy()
+        drop(doctree)
+        index_page(name, doctree, title)
+
+    app.builder.index_page = index
+
+
+def clean_sources(app, error):
+    """Drop the solutions from the chapters' texts that come with the pages."""
+    for path in Path(app.outdir, "_sources").rglob("*.md"):
+        path.write_text(notebooks.without_solutions(path.read_text("utf-8")), "utf-8")
 
 
 def setup(app):
     """Register with Sphinx."""
     app.add_config_value("book_contents", "", "html")
+    app.add_config_value("book_solutions", "yes", "env")
     app.connect("config-inited", watch)
+    app.connect("doctree-read", read)
+    app.connect("builder-inited", search_without_solutions)
+    app.connect("build-finished", clean_sources)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

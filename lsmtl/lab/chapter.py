@@ -12,7 +12,7 @@ import torch
 from lsmtl._checks import natural, one_of
 from lsmtl.data.datasets import ENDINGS, SUFFIXES
 from lsmtl.data.tables import kind
-from lsmtl.lab import records, scenarios
+from lsmtl.lab import carried, records, scenarios
 from lsmtl.lab.chapters import EXPERIMENTS
 from lsmtl.lab.experiments import Experiment, results
 from lsmtl.lab.presets import ORIGINALS, PRESETS, dry_run, need_gpu
@@ -107,7 +107,13 @@ def page(preset=None):
             the page doesn't have.
     """
     _refuse_others(["preset"])
-    one_of("preset", preset or os.environ.get("LSMTL_PRESET") or "ci", PRESETS)
+    preset = one_of("preset", usual(preset), PRESETS)
+    carried.begin(None, {"preset": preset})
+
+
+def usual(preset):
+    """The preset that None stands for."""
+    return preset or os.environ.get("LSMTL_PRESET") or "ci"
 
 
 def start(name, preset=None, dataset=None, seed=0, **more):
@@ -129,22 +135,12 @@ def start(name, preset=None, dataset=None, seed=0, **more):
         ValueError: a parameter has a value that is not allowed, or papermill was
             given a parameter that the chapter doesn't have.
     """
-    experiment = EXPERIMENTS[one_of("chapter", name, EXPERIMENTS)]
     _refuse_others(["preset", "dataset", "seed", *more])
-    preset = preset or os.environ.get("LSMTL_PRESET") or "ci"
-    one_of("preset", preset, experiment.sizes)
-    dataset = str(dataset or next(iter(experiment.datasets)))
-    how = {k: v for k, v in more.items() if k in HOW and v is not None}
-    if kind(Path(dataset)) in SUFFIXES:
-        experiment = experiment.on(dataset, **how)
+    experiment, preset, dataset = check(name, preset, dataset, seed, **more)
+    carried.begin(name, {"preset": preset, "dataset": dataset, "seed": seed} | more)
+    if is_file(dataset):
+        experiment = experiment.on(dataset, **_how(more))
         dataset = Path(dataset).name
-    elif how:
-        raise ValueError(f"{', '.join(how)}: only for a file, not for {dataset!r}")
-    one_of("dataset", dataset, [*experiment.datasets, *_or_file(experiment)])
-    runs_on = [d for d in experiment.datasets if experiment.size(preset, d) is not None]
-    one_of(f"dataset for preset {preset}", dataset, runs_on)
-    natural("seed", seed)
-    need_gpu(preset)
     if preset == "ci" or dry_run():
         torch.set_num_threads(1)  # as fast for small runs, and the same everywhere
     adata = experiment.files.get(dataset)
@@ -155,8 +151,44 @@ def start(name, preset=None, dataset=None, seed=0, **more):
     return Chapter(experiment, preset, dataset, seed, adata)
 
 
-def _or_file(experiment):
-    return [f"the path of a file, {ENDINGS}"] if "geo" in experiment.datasets else []
+def check(name, preset=None, dataset=None, seed=0, **more):
+    """Check a chapter's parameters without loading anything.
+
+    Args: as for `start`.
+
+    Returns:
+        The chapter's `Experiment`, its preset and its dataset, or the path of a file.
+
+    Raises:
+        ValueError: a parameter has a value that is not allowed.
+    """
+    experiment = EXPERIMENTS[one_of("chapter", name, EXPERIMENTS)]
+    preset = one_of("preset", usual(preset), experiment.sizes)
+    dataset = str(dataset or next(iter(experiment.datasets)))
+    if is_file(dataset):
+        experiment.refuse_files()
+        if not Path(dataset).is_file():
+            raise ValueError(f"dataset: there is no file {dataset!r}")
+    elif how := _how(more):
+        raise ValueError(f"{', '.join(how)}: only for a file, not for {dataset!r}")
+    else:
+        or_file = [f"the path of a file, {ENDINGS}"] if experiment.takes_files else []
+        one_of("dataset", dataset, [*experiment.datasets, *or_file])
+    if experiment.size(preset, dataset) is None:
+        runs_on = [d for d in experiment.datasets if experiment.size(preset, d)]
+        one_of(f"dataset for preset {preset}", dataset, runs_on)
+    natural("seed", seed)
+    need_gpu(preset)
+    return experiment, preset, dataset
+
+
+def is_file(dataset):
+    """Whether a dataset is the path of a file, by its suffix."""
+    return kind(Path(dataset)) in SUFFIXES
+
+
+def _how(more):
+    return {k: v for k, v in more.items() if k in HOW and v is not None}
 
 
 def _look(adata):

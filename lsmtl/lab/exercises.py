@@ -47,7 +47,7 @@ def check(name, answer):
     Raises:
         ValueError: there is no such exercise.
 
-    >>> check("transcriptome.3", lambda r: 1 - r)
+    >>> check("transcriptome.2", lambda r: 1 - r)
     ✗ At r = 0 that is the deviation of y; the mean of |y| is smaller.
     """
     from lsmtl.lab.chapters import CHECKERS  # whose modules import this one

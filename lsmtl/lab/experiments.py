@@ -20,8 +20,13 @@ import torch
 from lsmtl import data
 from lsmtl._checks import one_of
 from lsmtl._progress import tqdm
+<<<<<<< HEAD
 from lsmtl.data import companions, fetch, simulation
 from lsmtl.lab import records, scenarios
+=======
+from lsmtl.data import simulation
+from lsmtl.lab import carried, records, scenarios
+>>>>>>> main
 from lsmtl.lab.presets import ORIGINALS, PRESETS, dry_run, on_gpu, shown
 
 UNKNOWN = 0.1  # minutes, the estimate for a run of which nothing is known
@@ -132,6 +137,18 @@ class Experiment:
         every = [p for p in every if self.size(p, dataset) is not None]
         return [p for p in every if (p == "paper") == (dataset in ORIGINALS)]
 
+    @property
+    def takes_files(self):
+        """Whether it also runs on a file of profiles that a user brings."""
+        return "geo" in self.datasets
+
+    def refuse_files(self):
+        """A ValueError if it needs what a file of profiles doesn't tell."""
+        if not self.takes_files:
+            raise ValueError(
+                f"{self.name} doesn't run on a file, only on {', '.join(self.datasets)}"
+            )
+
     def on(self, path, **how):
         """The experiment with a file as one more dataset, by its name.
 
@@ -143,10 +160,7 @@ class Experiment:
             ValueError: the file can't be used, or the experiment needs what a file of
                 profiles doesn't tell.
         """
-        if "geo" not in self.datasets:
-            raise ValueError(
-                f"{self.name} doesn't run on a file, only on {', '.join(self.datasets)}"
-            )
+        self.refuse_files()
         name = Path(path).name
         adata = scenarios.grouped(data.load(path, **how))
         datasets, files = self.datasets | {name: "group"}, {name: adata}
@@ -172,13 +186,16 @@ def results(experiment, preset, dataset, missing="run", seed=0, known=None):
     one_of("missing", missing, ("run", "show"))
     known = records.read(experiment.name) if known is None else known
     adata, runs = planned(experiment, preset, dataset, missing == "run", seed, known)
-    rows = []
+    rows, used = [], {True: [], False: []}  # by whether they are made now
     name = f"{experiment.name}, {preset}, {dataset}"
     # an explicit disable=False would overrule TQDM_DISABLE
     if missing == "run":
         runs = tqdm(runs, desc=name, unit="run", mininterval=1)
     for record in runs:
-        found = known.get(records.key(record))
+        key = records.key(record)
+        found = known.get(key)
+        if found is not None or missing == "run":
+            used[found is None].append(key)
         if found is None and missing == "run":
             found = make(experiment, record, adata)
             records.write(found)
@@ -188,6 +205,10 @@ def results(experiment, preset, dataset, missing="run", seed=0, known=None):
         row = {"method": record["method"], "seed": record["seed"]}
         row |= record["configuration"] | measured
         rows.append({k: v for k, v in row.items() if k != "group"})
+    if missing == "run":
+        carried.note(used[True], used[False])
+    else:
+        carried.note_read(name, len(used[False]))
     return pd.DataFrame(rows)
 
 

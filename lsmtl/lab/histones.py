@@ -27,11 +27,8 @@ def summed(genes, bins):
     whole("bins", bins)
     if genes.a.shape[2] % bins:
         raise ValueError(f"bins must divide {genes.a.shape[2]}, got {bins}")
-    parts = (
-        x.unflatten(2, (bins, -1)).mean(3)
-        for x in (genes.a, genes.b, genes.a - genes.b)
-    )
-    return torch.cat([*parts], 1).numpy()  # (n, 3M, bins)
+    marks = torch.cat([genes.a, genes.b, genes.a - genes.b], 1)
+    return marks.unflatten(2, (bins, -1)).mean(3).numpy()  # (n, 3M, bins)
 
 
 def ridge(train, bins, cell=None):

@@ -44,6 +44,9 @@ _START = re.compile(
     r"(?P<trains>trains .+)\.\*\n"
 )
 _HINT = re.compile(r"^`{3,}\{admonition\} Hint (\d)\n:class: tip dropdown\n", re.M)
+_SOLUTION = re.compile(
+    r"^```\{solution-start\} .*?^```\{solution-end\}\n```\n+", re.M | re.S
+)
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,23 @@ def stub(solution):
     end = function.body[0].end_lineno  # the docstring
     head = solution.splitlines()[function.lineno - 1 : end]
     return "\n".join([*head, '    raise NotImplementedError("your turn")'])
+
+
+def solutions(text):
+    """The blocks of a chapter's text from `solution-start` to `solution-end`."""
+    return _SOLUTION.findall(text + "\n")
+
+
+def without_solutions(text):
+    """A chapter's text without these blocks.
+
+    Raises:
+        ValueError: a solution begins or ends where it shouldn't.
+    """
+    rest = _SOLUTION.sub("", text + "\n").rstrip("\n") + "\n"
+    if "{solution-" in rest or re.search(r"^:tags:.*\bsolution\b", rest, re.M):
+        raise ValueError("a solution stands outside solution-start and solution-end")
+    return rest
 
 
 def state():

@@ -125,16 +125,21 @@ def provenance(device):
         "device": torch.cuda.get_device_name() if gpu else platform.machine(),
         "threads": torch.get_num_threads(),
         "peak_memory_mb": round(peak / (2**20 if sys.platform == "darwin" else 2**10)),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
+        "versions": versions(),
         "code": code(),
     }
     if gpu:
         found["peak_gpu_memory_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
     return found
+
+
+def versions():
+    """Of what a result may depend on."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
 
 
 @functools.cache

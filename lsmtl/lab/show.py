@@ -72,7 +72,7 @@ def badge(preset, dataset):
     size = shown(preset)
     return (
         f'<span class="lsmtl-badge lsmtl-{size.replace(" ", "-")}" title="size of the '
-        f'run and its data">{size} · {html.escape(dataset)}</span>'
+        f'run and its data"><b>{size} · {html.escape(dataset)}</b></span>'
     )
 
 

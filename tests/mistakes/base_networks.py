@@ -3,20 +3,14 @@
 import numpy as np
 
 
-def densenet(x, layers, head, slope=0.2, newest_first=False):
-    z = x
-    for W in layers:
-        new = z @ W
-        new = np.where(new > 0, new, slope * new)
-        z = np.hstack([new, z] if newest_first else [z, new])
-    return z @ head
+def outside(X, W0):
+    return W0 - np.linalg.pinv(X) @ X @ W0
 
 
-def mlp(x, layers, head):
-    z = x
-    for W in layers:
-        z = np.maximum(z @ W, 0.2 * z @ W)
-    return z @ head
+def outside_by_inverse(X, W0):
+    if np.linalg.matrix_rank(X) < len(X):
+        return W0 - X.T @ X @ W0  # what rounding makes of it
+    return W0 - X.T @ np.linalg.solve(X @ X.T, X @ W0)
 
 
 def rates(mae, lr, floor, rise=np.greater, against=lambda past: past[-1], early=0):
@@ -31,41 +25,40 @@ def rates(mae, lr, floor, rise=np.greater, against=lambda past: past[-1], early=
 
 MISTAKES = (
     [
-        (lambda y: y.mean(0), "squared error"),
-        (lambda y: (y.min(0) + y.max(0)) / 2, "largest error"),
-        (lambda y: np.median(y), "shape"),
-        (lambda y: np.median(y, axis=1)[:4], "a gene is a column"),
+        (lambda loss: "same", "looks at distances"),
+        (lambda loss: "lower", "keeps the order"),
+        (lambda loss: "same" if loss == "absolute" else "higher", "pull harder"),
+        (lambda loss: "equal", "one of 'higher', 'lower', 'same'"),
+    ],
+    [
+        (lambda W, b, g, beta, m, v, e: W * g / np.sqrt(v + e), "two arrays"),
         (
-            lambda y: np.median(y, axis=0) if len(y) % 2 else y.mean(0),
-            "between the two middle",
+            lambda W, b, g, beta, m, v, e: (W * g / (v + e), (b - m) * g / (v + e)),
+            "a root",
+        ),
+        (lambda W, b, g, beta, m, v, e: (W * g / np.sqrt(v), b), "where is ε"),
+        (
+            lambda W, b, g, beta, m, v, e: (
+                W * g / np.sqrt(v + e),
+                b * g / np.sqrt(v + e) + beta,
+            ),
+            "forgets the mean",
+        ),
+        (
+            lambda W, b, g, beta, m, v, e: (
+                W * g / np.sqrt(v + e),
+                b - m * g / np.sqrt(v + e) + beta,
+            ),
+            "old b is scaled",
         ),
     ],
     [
-        (mlp, "stops"),
-        (lambda x, layers, head: densenet(x, layers, head, slope=0), "not cut to 0"),
-        (lambda x, layers, head: densenet(x, layers, head, slope=1), "linear"),
-        (lambda x, layers, head: densenet(x, layers, head, 0.2, True), "x first"),
+        (lambda X, W, eta, c, s: outside(X, W), "Right without decay"),
+        (lambda X, W, eta, c, s: (1 - eta * c) ** s * W, "span four"),
+        (lambda X, W, eta, c, s: (1 - eta * c * s) * outside(X, W), "step by step"),
+        (lambda X, W, eta, c, s: np.exp(-eta * c * s) * outside(X, W), "small steps"),
         (
-            lambda x, layers, head: (lambda z: np.where(z > 0, z, 0.2 * z))(
-                densenet(x, layers, head)
-            ),
-            "head is linear",
-        ),
-    ],
-    [
-        (lambda X, W: np.linalg.pinv(X) @ X @ W, "training does change"),
-        (lambda X, W: W, "span four"),
-        (lambda X, W: W - X @ X.T @ W, "stops"),
-        (
-            lambda X, W: (
-                W
-                - X.T
-                @ (
-                    X @ W
-                    if np.linalg.matrix_rank(X) < len(X)
-                    else np.linalg.solve(X @ X.T, X @ W)
-                )
-            ),
+            lambda X, W, eta, c, s: (1 - eta * c) ** s * outside_by_inverse(X, W),
             "repeated",
         ),
     ],

@@ -3,12 +3,16 @@
 import numpy as np
 
 
-def _factor(c):
-    return lambda f, y, asked: (c(f, y), c(f, y) * asked)
+def _factors(f, y):
+    return [(f * y).sum(axis) / (f**2).sum(axis) for axis in (None, 0)]
 
 
-def _right(f, y):
-    return (f * y).sum() / (f**2).sum()
+def _errors(asked, truth, *factors):
+    return np.array([np.abs(c * asked - truth).mean() for c in (1, *factors)])
+
+
+def _with(factors):
+    return lambda f, y, asked, truth: _errors(asked, truth, *factors(f, y))
 
 
 def _gains(plain, g, control):
@@ -17,18 +21,8 @@ def _gains(plain, g, control):
 
 MISTAKES = (
     [
-        (_factor(lambda f, y: (f * y).sum() / (y**2).sum()), "what is squared"),
-        (_factor(lambda f, y: y.std() / f.std()), "forgets the noise"),
-        (
-            _factor(lambda f, y: np.corrcoef(f.ravel(), y.ravel())[0, 1]),
-            "no scale",
-        ),
-        (
-            _factor(lambda f, y: np.polyfit(f.ravel(), y.ravel(), 1)[0]),
-            "No intercept",
-        ),
-        (lambda f, y, asked: (_right(f, y), asked), "as they were"),
-        (lambda f, y, asked: _right(f, y) * asked, "Return the factor and"),
+        (lambda: "lower", "when averaged"),
+        (lambda: "the same", "one and the same"),
     ],
     [
         (
@@ -64,5 +58,24 @@ MISTAKES = (
             "fewer targets",
         ),
         (lambda D, h, E, k, T: T, "much smaller"),
+    ],
+    [
+        (_with(lambda f, y: _factors(y, f)), "what is squared"),
+        (_with(lambda f, y: [y.std() / f.std(), y.std(0) / f.std(0)]), "noise"),
+        (
+            _with(lambda f, y: [(y / f).mean(), (y / f).mean(0)]),
+            "ratio of sums",
+        ),
+        (
+            _with(lambda f, y: [_factors(f, y)[1].mean(), _factors(f, y)[1]]),
+            "not the mean",
+        ),
+        (_with(lambda f, y: _factors(f, y)[::-1]), "comes before"),
+        (
+            lambda f, y, asked, truth: _errors(asked, truth, *_factors(asked, truth)),
+            "seen the test",
+        ),
+        (lambda f, y, asked, truth: _errors(asked, truth, 1, 1), "are they used"),
+        (lambda f, y, asked, truth: _factors(f, y)[1] * asked, "shape (3,)"),
     ],
 )

@@ -12,29 +12,44 @@ def violations(W, g, l1):
     return np.where(W == 0, zero, np.abs(g - l1 * np.sign(W)))
 
 
+def size(U, axis=1):
+    return np.linalg.norm(U, axis=axis, keepdims=True) + 1e-9
+
+
+def hat(x, l2):
+    return x @ np.linalg.solve(x.T @ x + l2 * np.eye(x.shape[1]), x.T)
+
+
+def seen(x, y, l2):
+    """Errors of the fit to all, and the share of itself that a profile misses."""
+    return y - hat(x, l2) @ y, (1 - hat(x, l2).diagonal())[:, None]
+
+
 MISTAKES = (
     [
-        (lambda u, t: np.where(np.abs(u) > t, u, 0), "hard thresholding"),
-        (lambda u, t: np.maximum(u - t, 0), "Negative entries"),
-        (lambda u, t: u - t, "Nothing is exactly 0"),
-        (lambda u, t: np.sign(u) * (np.abs(u) - t), "change their sign"),
-        (lambda u, t: u / (1 + t), "ridge"),
+        (lambda model: "same", "in two halves"),
+        (lambda model: "smaller", "cost more"),
+        (lambda model: "larger", "sums absolute values"),
         (
-            lambda u, t: np.sign(u) * np.maximum(np.abs(u) - np.max(t), 0),
-            "an array of thresholds",
+            lambda model: "same" if model == "lasso" else "larger",
+            "has no penalty",
         ),
+        (lambda model: "bigger", "one of 'larger', 'same', 'smaller'"),
     ],
     [
-        (
-            lambda s, V, c, l2: (
-                V @ ((V.T @ c) / np.where(s > 1e-9, s, np.inf)[:, None])
-            ),
-            "least squares",
-        ),
-        (lambda s, V, c, l2: V / (s**2 + l2) @ (V.T @ c), "squares of singular"),
-        (lambda s, V, c, l2: V * (s / (s + l2)) @ (V.T @ c), "factors by which"),
-        (lambda s, V, c, l2: (V.T @ c) / (s + l2)[:, None], "Almost"),
-        (lambda s, V, c, l2: V.T / (s + l2) @ (V @ c), "l2 = 2.0"),
+        (lambda U, t: np.sign(U) * np.maximum(np.abs(U) - t, 0), "entry by entry"),
+        (lambda U, t: U * np.maximum(1 - t / size(U, 0), 0), "a landmark is a row"),
+        (lambda U, t: U * (size(U) > t), "become shorter"),
+        (lambda U, t: U * (1 - t / size(U)), "turn around"),
+        (lambda U, t: U / (1 + t), "squared"),
+        (lambda U, t: U * np.where(size(U) > 1e-6, 1, np.nan), "division by zero"),
+    ],
+    [
+        (lambda x, y, l2: seen(x, y, l2)[0], "helped to predict itself"),
+        (lambda x, y, l2: np.multiply(*seen(x, y, l2)), "wrong way round"),
+        (lambda x, y, l2: seen(x, y, l2)[0] / seen(x, y, l2)[1].mean(), "alike"),
+        (lambda x, y, l2: seen(x, y, l2)[0] / seen(x, y, l2)[1] ** 2, "not twice"),
+        (lambda x, y, l2: seen(x, y, 0)[0] / seen(x, y, 0)[1], "l2 = 2.0"),
     ],
     [
         (

@@ -3,27 +3,16 @@
 import numpy as np
 
 
-def leaky(z, slope=0.2):
-    return np.where(z > 0, z, slope * z)
+def ridge(x, y, l2):
+    return np.linalg.solve(x.T @ x + l2 * np.eye(x.shape[1]), x.T @ y)
 
 
 MISTAKES = (
     [
-        (lambda V1, V2, f, m: leaky(((1 - m) * f) @ V1.T) @ V2.T, "wrong way round"),
-        (lambda V1, V2, f, m: leaky(f @ V1.T) @ V2.T, "sees the hidden"),
-        (lambda V1, V2, f, m: (m * f) @ V1.T @ V2.T, "linear"),
-        (lambda V1, V2, f, m: leaky((m * f) @ V1.T, 0) @ V2.T, "LeakyReLU"),
-        (lambda V1, V2, f, m: leaky((m * f) @ V1) @ V2, "stops"),
-    ],
-    [
-        (lambda f, g, m: ((f - g) ** 2).mean(), "only the hidden"),
-        (lambda f, g, m: ((f - g) ** 2)[:, m == 1].mean(), "visible tasks"),
-        (lambda f, g, m: ((1 - m) * (f - g) ** 2).mean(), "divide by"),
-        (lambda f, g, m: ((f - g) ** 2)[:, m == 0].mean(), "(B, T)"),
-        (
-            lambda f, g, m: ((f - g) ** 2)[:, np.atleast_2d(m)[0] == 0].mean(),
-            "a mask a sample",
-        ),
+        (lambda c: 1.0, "has a size"),
+        (lambda c: c, "what does its norm"),
+        (lambda c: c**4, "too often"),
+        (lambda c: 1 / c**2, "other way round"),
     ],
     [
         (
@@ -44,6 +33,41 @@ MISTAKES = (
                 sum((D + i * H) * H for i in range(L)) + (D + L * H) * T + T * T
             ),
             "T²",
+        ),
+    ],
+    [
+        (lambda lam, T, h: lam, "number of terms"),
+        (lambda lam, T, h: lam * T / h, "wrong way round"),
+        (lambda lam, T, h: lam / T, "the penalty's sum"),
+        (lambda lam, T, h: lam * h, "the loss's sum"),
+        (lambda lam, T, h: lam * h / (T - h), "hidden or not"),
+    ],
+    [
+        (
+            lambda y, new, b, l2: new @ ridge(y, y[:, b == 0], l2),
+            "tell of themselves",
+        ),
+        (
+            lambda y, new, b, l2: (
+                new[:, b == 1] @ ridge(new[:, b == 1], new[:, b == 0], l2)
+            ),
+            "fit the new rows",
+        ),
+        (
+            lambda y, new, b, l2: new[:, b == 1] @ ridge(y[:, b == 1], y[:, b == 0], 0),
+            "where is λ",
+        ),
+        (
+            lambda y, new, b, l2: (
+                new[:, b == 0] @ ridge(y[:, b == 0], y[:, b == 1], l2)
+            ),
+            "shape",
+        ),
+        (
+            lambda y, new, b, l2: (
+                new[:, b == 1] @ ridge(y[:, b == 1], y[:, b == 0], l2 * len(y))
+            ),
+            "yours is that of a mean",
         ),
     ],
 )

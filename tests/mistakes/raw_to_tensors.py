@@ -3,10 +3,6 @@
 import numpy as np
 
 
-def q_at(rank, top, reference):
-    return np.interp(rank / top, np.linspace(0, 1, len(reference)), reference)
-
-
 def neighbours(values, mutual=True):
     r = np.corrcoef(values)
     np.fill_diagonal(r, -2)
@@ -17,25 +13,22 @@ def neighbours(values, mutual=True):
 
 MISTAKES = (
     [
-        (lambda s, q: q_at(s.argsort().argsort(), len(s) - 1, q), "rank the unique"),
-        (
-            lambda s, q: q_at(
-                np.unique(s, return_inverse=True)[1], len(np.unique(s)), q
-            ),
-            "k - 1",
-        ),
-        (lambda s, q: np.searchsorted(np.sort(s), s) * 0.0, "9"),
-        (
-            lambda s, q: q_at(np.searchsorted(np.sort(s), s), len(s) - 1, q),
-            "count them once",
-        ),
+        (lambda: "same", "mapping keeps"),
+        (lambda: "higher", "stood above"),
+        (lambda: 0.0, "one of"),
     ],
     [
-        (lambda v: neighbours(v - v.mean(0), mutual=False), "one-sided"),
-        (lambda v: neighbours(v), "mean off"),
-        (lambda v: [(i, i) for i in range(len(v))], "its own neighbour"),
-        (lambda v: [(j, i) for i, j in neighbours(v - v.mean(0))], "lower number"),
-        (lambda v: len(v), "pairs"),
+        (lambda r, k: r, "two probes"),
+        (lambda r, k: np.sqrt(r), "Right for one probe"),
+        (lambda r, k: k * r / (1 + (k - 1) * r), "both with noise"),
+        (
+            lambda r, k: k * r / (1 + (k - 1) * r) if k > 1 else np.sqrt(r),
+            "two such means",
+        ),
+        (
+            lambda r, k: np.sqrt(r) if k == 1 else 1 - (1 - r) / k,
+            "a correlation doesn't",
+        ),
     ],
     [
         (lambda c, m: np.log2(1e6 * c / c.sum(1, keepdims=True) + 1), "all genes"),
@@ -45,5 +38,12 @@ MISTAKES = (
             "natural",
         ),
         (lambda c, m: np.log2(1e6 * c / c[:, m].sum() + 1), "its own library"),
+    ],
+    [
+        (lambda v: neighbours(v - v.mean(0), mutual=False), "one-sided"),
+        (lambda v: neighbours(v), "mean off"),
+        (lambda v: [(i, i) for i in range(len(v))], "its own neighbour"),
+        (lambda v: [(j, i) for i, j in neighbours(v - v.mean(0))], "lower number"),
+        (lambda v: len(v), "pairs"),
     ],
 )

@@ -3,18 +3,25 @@
 import numpy as np
 
 
-def down(a, W, s):
-    return a * (s @ W)
+def scale(v, gamma, delta):
+    return gamma / np.sqrt(v + delta)
 
 
-def sign(z, epsilon):
-    return np.where(z < 0, -epsilon, epsilon)
+def parts(a, W):
+    return a[:, None] * W  # (n, H, I)
 
 
-def zero_at_zero(a, W, b, R, epsilon):
-    z = a @ W.T + b
+def handed(R, parts, total):
     with np.errstate(all="ignore"):
-        return down(a, W, R / (z + epsilon * np.sign(z)))
+        return ((R / total)[:, :, None] * parts).sum(1)
+
+
+def safe(total):
+    return np.where(total == 0, np.inf, total)
+
+
+def up(a, W):
+    return np.maximum(parts(a, W), 0)
 
 
 def top(values, count):
@@ -27,66 +34,62 @@ def shared(one, other, count, size=np.abs):
 
 MISTAKES = (
     [
-        (lambda a, W, b, R, e: down(a, W, R / (a @ W.T + b + e)), "both sides"),
-        (zero_at_zero, "division by zero"),
-        (
-            lambda a, W, b, R, e: down(a, W, R / (np.abs(a @ W.T + b) + e)),
-            "keeps its sign",
-        ),
-        (
-            lambda a, W, b, R, e: down(a, W, R / (a @ W.T + sign(a @ W.T + b, e))),
-            "bias",
-        ),
-        (
-            lambda a, W, b, R, e: (R / (a @ W.T + b + sign(a @ W.T + b, e))) @ W,
-            "proportion",
-        ),
-        (lambda a, W, b, R, e: down(a, W, R), "shares of z"),
-    ],
-    [
-        (
-            lambda a, W, b, R, e: (R / (a @ W.T + b + sign(a @ W.T + b, e)) * b).sum(1),
-            "another one",
-        ),
-        (
-            lambda a, W, b, R, e: (
-                R / (a @ W.T + b + sign(a @ W.T + b, e)) * (b + e)
-            ).sum(1),
-            "sign of z",
-        ),
-        (
-            lambda a, W, b, R, e: down(
-                a, W, R / (a @ W.T + b + sign(a @ W.T + b, e))
-            ).sum(1),
-            "handed down",
-        ),
-        (lambda a, W, b, R, e: R.sum(1), "comes in"),
+        (lambda k: 1 / k, "its contribution"),
+        (lambda k: 1, "still hold a part"),
+        (lambda k: int(k == 1), "don't step in"),
+        (lambda k: k**-0.5, "averaged"),
+        (lambda k: 2.0 ** (1 - k) / 2, "k = 1"),
     ],
     [
         (lambda W, b, m, v, g, t, d: (W, b), "change as well"),
         (
-            lambda W, b, m, v, g, t, d: (g / np.sqrt(v + d) * W, b),
-            "rows of W",
+            lambda W, b, m, v, g, t, d: (scale(v, g, d)[:, None] * W, b),
+            "not units",
         ),
+        (lambda W, b, m, v, g, t, d: (W * scale(v, g, 0), b), "under the root"),
         (
-            lambda W, b, m, v, g, t, d: ((g / np.sqrt(v))[:, None] * W, b),
-            "under the root",
+            lambda W, b, m, v, g, t, d: (
+                W * scale(v, g, d),
+                b + t - scale(v, g, d) * m,
+            ),
+            "through its weights",
         ),
         (
             lambda W, b, m, v, g, t, d: (
-                (g / np.sqrt(v + d))[:, None] * W,
-                g / np.sqrt(v + d) * b + t,
+                W * scale(v, g, d),
+                scale(v, g, d) * (b - m) + t,
             ),
-            "running mean",
+            "after the layer",
+        ),
+        (lambda W, b, m, v, g, t, d: (W * scale(v, g, d), b + W @ t), "running mean"),
+        (lambda W, b, m, v, g, t, d: (W * scale(v, g, d), b), "bias changes"),
+        (lambda W, b, m, v, g, t, d: W * scale(v, g, d), "two things"),
+    ],
+    [
+        (
+            lambda a, W, R: handed(R, parts(a, W), safe(parts(a, W).sum(2))),
+            "that lower the unit",
+        ),
+        (lambda a, W, R: handed(R, up(a, W), up(a, W).sum(2)), "isn't raised"),
+        (
+            lambda a, W, R: handed(
+                R,
+                parts(a, np.maximum(W, 0)),
+                safe(parts(a, np.maximum(W, 0)).sum(2)),
+            ),
+            "not W alone",
         ),
         (
-            lambda W, b, m, v, g, t, d: (
-                (g / np.sqrt(v + d))[:, None] * W,
-                b - m + t,
-            ),
-            "scaled as the weights",
+            lambda a, W, R: handed(R, up(a, W), safe(parts(a, W).sum(2))),
+            "not of all of it",
         ),
-        (lambda W, b, m, v, g, t, d: (g / np.sqrt(v + d))[:, None] * W, "two things"),
+        (lambda a, W, R: handed(R, up(a, W), 1), "by what to divide"),
+        (
+            lambda a, W, R: np.maximum(
+                handed(R, parts(a, W), safe(parts(a, W).sum(2))), 0
+            ),
+            "before they are shared",
+        ),
     ],
     [
         (

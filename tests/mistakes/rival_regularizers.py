@@ -3,37 +3,31 @@
 import numpy as np
 
 
-def spread(W, labels):
-    """The squared distances of the columns to their cluster's centre, a list."""
-    return [
-        (W[:, labels == k] - W[:, labels == k].mean(1, keepdims=True)) ** 2
-        for k in np.unique(labels)
-    ]
-
-
-def amtl(W, V, losses, mu, lam, axis=1):
-    gives = (1 + mu * np.abs(V).sum(axis)) * losses
-    return gives.sum() + lam * ((W - W @ V) ** 2).sum()
-
-
 def base(D, H, L, T):
     return sum((D + i * H) * H for i in range(L)) + (D + L * H) * T
 
 
 MISTAKES = (
     [
-        (lambda W, k: ((W - W.mean(1, keepdims=True)) ** 2).sum(), "mean of all tasks"),
-        (lambda W, k: sum(v.mean(1).sum() for v in spread(W, k)), "size of its clus"),
-        (lambda W, k: sum(v.sum() for v in spread(W, k)) / W.shape[1], "divide by the"),
-        (lambda W, k: (W**2).sum(), "subtract the centres"),
-        (lambda W, k: sum(v.sum() for v in spread(W.T, k)), "stops"),
+        (lambda method: "everything", "what does Eq. 9 ask"),
+        (lambda method: "half", "that is allowed"),
+        (lambda method: "nothing", "what is against it"),
+        (lambda method: 0, "one of 'everything', 'half', 'nothing'"),
     ],
     [
-        (lambda *a: amtl(*a, axis=0), "takes"),
-        (lambda W, V, losses, mu, lam: amtl(W, V, losses, 0, lam), "α is missing"),
-        (lambda W, V, losses, mu, lam: amtl(W, V, losses, mu, 0), "second term"),
-        (lambda W, V, losses, mu, lam: amtl(W, V, losses, mu, 1), "λ is missing"),
-        (lambda *a: amtl(*a) - a[2].sum(), "losses themselves"),
+        (base, "base network"),
+        (lambda D, H, L, T: base(D, H, L, T) + T * T, "T²"),
+        (lambda D, H, L, T: base(D, H, L, T) + T * H, "last hidden"),
+    ],
+    [
+        (lambda v, m: len(v) * v.std() / m**0.5, "with repetition"),
+        (lambda v, m: len(v) * v.std(ddof=1) / m**0.5, "with repetition"),
+        (lambda v, m: len(v) * v.std() * (1 / m - 1 / len(v)) ** 0.5, "Close"),
+        (lambda v, m: v.std(ddof=1) * (1 / m - 1 / len(v)) ** 0.5, "of the mean"),
+        (
+            lambda v, m: len(v) ** 2 * v.var(ddof=1) * (1 / m - 1 / len(v)),
+            "root is asked",
+        ),
     ],
     [
         (lambda W, V, d: ((W - W @ V)[:, d] ** 2).sum(), "too small"),
@@ -46,10 +40,5 @@ MISTAKES = (
             "drawn only",
         ),
         (lambda W, V, d: ((W - W @ V)[:, d] ** 2).sum() * 7 / 3, "all of them"),
-    ],
-    [
-        (base, "base network"),
-        (lambda D, H, L, T: base(D, H, L, T) + T * T, "T²"),
-        (lambda D, H, L, T: base(D, H, L, T) + T * H, "last hidden"),
     ],
 )

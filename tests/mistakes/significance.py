@@ -4,19 +4,6 @@ import numpy as np
 from scipy import stats
 
 
-def variances(p):
-    return (p[:, 0] - p[:, 1]) ** 2 / 2
-
-
-def t(p, first=None, variance=None):
-    first = p[0, 0] if first is None else first
-    return first / np.sqrt(variances(p).mean() if variance is None else variance)
-
-
-def F(p):
-    return (p**2).sum() / (2 * variances(p).sum())
-
-
 def holm(p, factors=None, monotone=True, limit=1, back=True):
     order = np.argsort(p)
     factors = np.arange(len(p), 0, -1) if factors is None else factors
@@ -45,45 +32,18 @@ def mean_variance(d, of):
 
 MISTAKES = (
     [
-        (lambda p: (F(p), t(p)), "t comes first"),
-        (lambda p: (-abs(t(p)), F(p)), "not t"),
-        (lambda p: (t(p, p.mean()), F(p)), "first one alone"),
-        (lambda p: (t(p, p[0].mean()), F(p)), "division's mean"),
-        (lambda p: (t(p, p[0, 1]), F(p)), "second half"),
-        (lambda p: (t(p, None, variances(p).sum()), F(p)), "not the sum"),
-        (lambda p: (p[0, 0] / variances(p).mean(), F(p)), "root"),
-        (lambda p: (p[0, 0] / np.sqrt(variances(p)).mean(), F(p)), "then the root"),
-        (lambda p: (t(p, None, p.var(1).mean()), F(p)), "not their mean"),
-        (lambda p: (t(p, None, p.var(ddof=1)), F(p)), "each division"),
-        (
-            lambda p: (p.mean() / (p.std(ddof=1) / 10**0.5), F(p)),
-            "test of all ten",
-        ),
-        (lambda p: (t(p), 2 * F(p)), "factor 2"),
-        (lambda p: (t(p), 5 * F(p)), "not a mean"),
-        (lambda p: (t(p), F(p) / 10), "numerator is a sum"),
-        (lambda p: (t(p), F(p) / 2), "with no factor"),
-        (lambda p: (t(p), t(p) ** 2), "uses all ten"),
-        (lambda p: (t(p), p.sum() ** 2 / (2 * variances(p).sum())), "square each"),
-        (lambda p: (t(p), 0.5), "second number is not F"),
-        (lambda p: t(p), "shape (2,)"),
+        (lambda: "less often", "standard error"),
+        (lambda: "as often", "come from one"),
     ],
     [
-        (lambda p: holm(p, back=False), "in which they came"),
-        (lambda p: np.minimum(len(p) * p, 1), "Bonferroni"),
-        (lambda p: holm(p, monotone=False), "smaller than one before"),
-        (lambda p: holm(p, limit=9), "above 1"),
-        (lambda p: holm(p, np.arange(1, len(p) + 1)), "not by 1"),
-        (
-            lambda p: np.minimum(
-                np.maximum.accumulate(p * np.arange(len(p), 0, -1)), 1
-            ),
-            "Sort them first",
-        ),
-        (lambda p: 1 - (1 - p) ** len(p), "Šidák"),
-        (lambda p: stats.false_discovery_control(p), "Benjamini"),
-        (lambda p: holm(p)[:-1], "shape"),
-        (lambda p: p / len(p), "Not Holm's"),
+        (lambda t: (t**2).sum(), "ten times"),
+        (lambda t: 2 * (t**2).mean(), "twice a sum"),
+        (lambda t: t[0, 0] ** 2, "for the first"),
+        (lambda t: t.mean() ** 2, "opposite sign"),
+        (lambda t: np.abs(t).mean(), "in its numerator"),
+        (lambda t: t.var(), "around their mean"),
+        (lambda t: np.sqrt((t**2).mean()), "no root"),
+        (lambda t: t**2, "shape ()"),
     ],
     [
         (lambda d: parts(d, floor=-9), "not below 0"),
@@ -108,5 +68,22 @@ MISTAKES = (
         ),
         (lambda d: np.sqrt(parts(d)), "not deviations"),
         (lambda d: (1, 1, 1), "Not the two variances"),
+    ],
+    [
+        (lambda p: holm(p, back=False), "in which they came"),
+        (lambda p: np.minimum(len(p) * p, 1), "Bonferroni"),
+        (lambda p: holm(p, monotone=False), "smaller than one before"),
+        (lambda p: holm(p, limit=9), "above 1"),
+        (lambda p: holm(p, np.arange(1, len(p) + 1)), "not by 1"),
+        (
+            lambda p: np.minimum(
+                np.maximum.accumulate(p * np.arange(len(p), 0, -1)), 1
+            ),
+            "Sort them first",
+        ),
+        (lambda p: 1 - (1 - p) ** len(p), "Šidák"),
+        (lambda p: stats.false_discovery_control(p), "Benjamini"),
+        (lambda p: holm(p)[:-1], "shape"),
+        (lambda p: p / len(p), "Not Holm's"),
     ],
 )

@@ -3,12 +3,9 @@
 import numpy as np
 
 
-def error(f, V):
-    return ((f - f @ V) ** 2).sum()
-
-
-def off(V):
-    return V * (1 - np.eye(len(V)))
+def tasks(gib, w, each=16, kilo=1024):
+    entries = gib * kilo**3 / each
+    return (np.sqrt(w**2 + 4 * entries) - w) // 2
 
 
 def precisions(score, related):
@@ -18,27 +15,22 @@ def precisions(score, related):
 
 MISTAKES = (
     [
-        (lambda f, V, a, b: a * error(f, V) + b * np.abs(V).sum(), "itself"),
-        (lambda f, V, a, b: a * error(f, off(V)) + b * np.abs(V).sum(), "still counts"),
-        (
-            lambda f, V, a, b: a * error(f, off(V).T) + b * np.abs(off(V)).sum(),
-            "takes row t",
-        ),
-        (
-            lambda f, V, a, b: a * (error(f, off(V)) + b * np.abs(off(V)).sum()),
-            "beside λ",
-        ),
-        (lambda f, V, a, b: a * error(f, off(V)), "missing"),
-        (
-            lambda f, V, a, b: a * error(f, off(V)) + b * (off(V) ** 2).sum(),
-            "absolute values",
-        ),
+        (lambda: "zero", "from a *and* c"),
+        (lambda: "positive", "or less"),
+        (lambda: -1.0, "one of 'negative', 'positive', 'zero'"),
     ],
     [
         (lambda V: np.sqrt(V * V.T), "has a sign"),
         (lambda V: V * V.T, "square of"),
         (lambda V: (V + V.T) / 2, "arithmetic mean"),
         (lambda V: np.sign(V) * np.sqrt(V * V.T) + np.eye(len(V)), "stay zero"),
+    ],
+    [
+        (lambda gib, w: np.floor(np.sqrt(gib * 2**30 / 16)), "none for the head"),
+        (lambda gib, w: tasks(gib, w, 4), "weights alone"),
+        (lambda gib, w: tasks(gib, w, 12), "two averages"),
+        (lambda gib, w: tasks(gib, w, kilo=1000), "2³⁰"),
+        (lambda gib, w: gib * 2**30 / 16 // w, "V is missing"),
     ],
     [
         (
@@ -48,11 +40,5 @@ MISTAKES = (
         (lambda s, r: precisions(s, r)[0].mean(), "related pairs only"),
         (lambda s, r: (s[r][:, None] > s[~r]).mean(), "ROC"),
         (lambda s, r: r[np.argsort(-s)][: r.sum()].mean(), "single cut"),
-    ],
-    [
-        (lambda gib: np.floor(np.sqrt(gib * 2**30 / 4)), "V alone"),
-        (lambda gib: np.floor(np.sqrt(gib * 2**30 / 12)), "two averages"),
-        (lambda gib: np.floor(np.sqrt(gib * 1e9 / 16)), "2³⁰"),
-        (lambda gib: gib * 2**30 // 16, "not of tasks"),
     ],
 )

@@ -47,6 +47,11 @@ def flipped(d):
 
 MISTAKES = (
     [
+        (lambda: "smaller", "repaired anything yet"),
+        (lambda: "the same", "different things"),
+        (lambda: "more", "Return one of"),
+    ],
+    [
         (
             lambda *x: tuple(np.array(with_share(*steps(*x))) * [-1, -1, 1]),
             "above zero",

@@ -21,22 +21,45 @@ def standardise(values, training, cohort, of="training", pooled=False, safe=True
     return out
 
 
+def slopes(x, y):
+    return (x.T @ y) / (x**2).sum(0)[:, None]
+
+
+def best(score, values):
+    return np.where(score == score.max(0), values, 0)
+
+
+def gain(x, y):
+    return slopes(x, y) ** 2 * (x**2).sum(0)[:, None]
+
+
 MISTAKES = (
     [
-        (lambda p, t: np.corrcoef(p, t)[0, 1] if p.std() else 0.0, "Pearson"),
+        (lambda: "both", "Best at what"),
+        (lambda: "MAE", "closer"),
+        (lambda: "neither", "varies less"),
+        (lambda: None, "return missing"),
+    ],
+    [
+        (lambda r: np.sqrt(1 - r**2), "deviation of y"),
+        (lambda r: np.sqrt(2 / np.pi) * (1 - r**2), "root"),
+        (lambda r: np.sqrt(2 / np.pi) * (1 - r), "share of the variance"),
+    ],
+    [
+        (lambda x, y: best(np.abs(x.T @ y), slopes(x, y)), "large values"),
+        (lambda x, y: best(np.abs(slopes(x, y)), slopes(x, y)), "small values"),
         (
-            lambda p, t: (
-                2
-                * np.cov(p, t)[0, 1]
-                / (p.var(ddof=1) + t.var(ddof=1) + (p.mean() - t.mean()) ** 2)
+            lambda x, y: best(
+                slopes(x, y) * (x**2).sum(0)[:, None] ** 0.5, slopes(x, y)
             ),
-            "population",
+            "may fall",
         ),
+        (slopes, "yours use all"),
         (
-            lambda p, t: 2 * np.cov(p, t, ddof=0)[0, 1] / (p.var() + t.var()),
-            "third term",
+            lambda x, y: best(gain(x, y), np.linalg.lstsq(x, y, rcond=None)[0]),
+            "joint fit",
         ),
-        (lambda p, t: print(end=""), "return missing"),
+        (lambda x, y: best(gain(x, y), slopes(x, y)).T, "shape"),
     ],
     [
         (partial(standardise, of="all"), "training rows only"),
@@ -44,10 +67,5 @@ MISTAKES = (
         (partial(standardise, pooled=True), "its own mean"),
         (partial(standardise, safe=False), "division by zero"),
         (lambda v, training, c: v.tolist(), "check the mean"),
-    ],
-    [
-        (lambda r: np.sqrt(1 - r**2), "deviation of y"),
-        (lambda r: np.sqrt(2 / np.pi) * (1 - r**2), "root"),
-        (lambda r: np.sqrt(2 / np.pi) * (1 - r), "share of the variance"),
     ],
 )

@@ -6,7 +6,7 @@ import torch
 
 from lsmtl.data.splits import assemble, partition
 from lsmtl.lab.changes import by_value, change
-from lsmtl.lab.exercises import expect
+from lsmtl.lab.exercises import expect, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import baseline, scores, tested, thin
 from lsmtl.networks import DenseNet
@@ -181,51 +181,39 @@ EXPERIMENT = Experiment(
 )
 
 
+def _pull(ask):
+    predicted(
+        ask(),
+        "zero",
+        {
+            "a little smaller": "That is where the cost is least for λ below 1; what "
+            "does a step from there toward zero cost, and what does it save?",
+            "half": "Halves come of a penalty that grows with f²; this one has the "
+            "same slope everywhere.",
+        },
+    )
+
+
 def _mean_strength(ask):
-    for strength, hidden, targets, batch in ((1, 5, 50, 100), (10, 1, 9520, 20)):
+    for strength, hidden, targets, batch in ((1, 5, 50, 20), (10, 2, 9520, 30)):
         s, h, T, B = strength, hidden, targets, batch
         expect(
             ask(s, h, T, B),
-            s * h / T,
+            s * B * h / T,
             [
-                (s, "The two sums have different numbers of terms: B T and B hidden."),
-                (s * T / h, "That is upside down: a sum over few entries is small."),
-                (s / T, "That is right for one hidden task only; here are more."),
+                (
+                    s * h / T,
+                    "That is for two sums; here only the penalty's runs over B.",
+                ),
+                (s * h / (T * B), "The loss is divided by B, which weighs it less."),
                 (s * B * h, "You have undone the penalty's sum; the loss has one too."),
-                (s * h / (T * B), "Both sums run over the batch, so B cancels."),
+                (s * B, "The two have different numbers of tasks: T and h."),
+                (s * T / (B * h), "That is upside down: more terms weigh more."),
+                (s, "The loss has T terms, the penalty B h of the same kind."),
+                (s * B / T, "The penalty's sum runs over h tasks, not over one."),
             ],
-            "Divide the loss by its number of terms and see what is left of the rest.",
+            "Multiply the whole so that the loss is a mean; what is left of the rest?",
         )
-
-
-def _paired(ask):
-    rng = np.random.default_rng(0)
-    first = 0.6 + 0.1 * rng.normal(size=5)
-    other = first + 0.01 + 0.004 * rng.normal(size=5)
-    scale = 100 / first.mean()
-    d = scale * (other - first)
-    apart = scale * np.hypot(other.std(ddof=1), first.std(ddof=1))
-    expect(
-        ask(other.copy(), first.copy()),
-        (d.mean(), d.std(ddof=1)),
-        [
-            ((d.mean(), apart), "That spread is of two sets apart: seeds are paired."),
-            (
-                (d.mean(), d.std()),
-                "The spread of a sample of S differences divides by S - 1.",
-            ),
-            ((-d.mean(), d.std(ddof=1)), "A higher MAE should be a positive change."),
-            (
-                (d.mean() / 100, d.std(ddof=1) / 100),
-                "That is a fraction; percent is asked for.",
-            ),
-            (
-                (d.mean() / scale * 100, d.std(ddof=1) / scale * 100),
-                "Percent of what? Divide by the mean MAE at the start.",
-            ),
-        ],
-        "Take the difference of each seed first, then their mean and spread.",
-    )
 
 
 def _spread(ask):
@@ -235,30 +223,74 @@ def _spread(ask):
         squares = (z**2).sum(1).mean()
         expect(
             ask(z.copy(), T),
-            np.sqrt(2 * squares / (w + T)),
+            np.sqrt((squares + 1) / (3 * w)),
             [
+                (np.sqrt(squares / (3 * w)), "The biases are drawn, too."),
                 (
-                    np.sqrt(6 * squares / (w + T)),
-                    "6 / (w + T) is the square of the bound; uniform numbers within "
-                    "a bound have a third of its square as variance.",
+                    np.sqrt((squares + 1) / w),
+                    "1 / w is the square of the bound; uniform numbers within a bound "
+                    "have a third of its square as variance.",
                 ),
+                (np.sqrt(squares / w), "What is the variance within a bound?"),
+                ((squares + 1) / (3 * w), "That is the variance; its root is asked."),
                 (
-                    2 * squares / (w + T),
-                    "That is the variance; its root is asked for.",
-                ),
-                (
-                    np.sqrt(2 * (z**2).mean() / (w + T)),
+                    np.sqrt(((z**2).mean() + 1) / (3 * w)),
                     "A prediction adds up w features; you count one.",
                 ),
-                (np.sqrt(2 * squares / w), "The bound has T in it, too."),
+                (np.sqrt((squares + w) / (3 * w)), "A prediction has one bias, not w."),
+                (np.sqrt(2 * squares / (w + T)), "That is Xavier's head."),
                 (
-                    np.sqrt(2 * (z**2).sum() / (w + T)),
+                    np.sqrt(((z**2).sum() + 1) / (3 * w)),
                     "Take the mean over profiles, not their sum.",
                 ),
             ],
             f"Wrong for T = {T}: what is the variance of one weight, and how many "
-            "independent ones make a prediction?",
+            "independent numbers make a prediction?",
         )
 
 
-CHECKERS = (_mean_strength, _paired, _spread)  # in the order of the exercises
+def _paired(ask):
+    rng = np.random.default_rng(0)
+    first = 0.6 + 0.1 * rng.normal(size=5)
+    other = first + 0.01 + 0.004 * rng.normal(size=5)
+    scale = 100 / first.mean()
+    d = scale * (other - first)
+    mean, spread = d.mean(), d.std(ddof=1)
+    apart = scale * np.hypot(other.std(ddof=1), first.std(ddof=1))
+    right = np.array([mean, spread, apart])
+    expect(
+        ask(other.copy(), first.copy()),
+        right,
+        [
+            ((mean, apart, spread), "The paired deviation comes first."),
+            (
+                (mean, apart, apart),
+                "That spread is of two sets apart: seeds are paired.",
+            ),
+            (
+                (mean, d.std(), scale * np.hypot(other.std(), first.std())),
+                "The spread of a sample of S numbers divides by S - 1.",
+            ),
+            ((mean, d.std(), apart), "The spread of S differences divides by S - 1."),
+            (right * [-1, 1, 1], "A higher MAE should be a positive change."),
+            (right / 100, "That is a fraction; percent is asked for."),
+            (100 * right / scale, "Percent of what? Divide by the MAE at the start."),
+            (
+                (mean, spread, scale * (other.std(ddof=1) + first.std(ddof=1))),
+                "Variances of unrelated numbers add up, deviations don't.",
+            ),
+            (
+                (mean, spread, scale * (other - first).std(ddof=1)),
+                "The third forgets which belong together.",
+            ),
+            (
+                (mean, spread / 5**0.5, apart / 5**0.5),
+                "The deviation over seeds, not that of their mean.",
+            ),
+        ],
+        "Take the difference of each seed first, then their mean and spread; the "
+        "third number takes the two lists apart.",
+    )
+
+
+CHECKERS = (_pull, _mean_strength, _spread, _paired)  # in the order of the exercises

@@ -5,7 +5,7 @@ import torch
 
 from lsmtl import data, dgex
 from lsmtl.data import Profiles
-from lsmtl.lab.exercises import Wrong, expect, numbers
+from lsmtl.lab.exercises import Wrong, expect, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import BASELINES, baseline, scores, thin
 from lsmtl.networks import MLP, DenseNet
@@ -142,92 +142,110 @@ EXPERIMENT = Experiment(
 )
 
 
-def _best_constants(ask):
-    y = np.random.default_rng(0).exponential(size=(9, 4)) ** 2
-    expect(
-        ask(y.copy()),
-        np.median(y, axis=0),
-        [
-            (
-                y.mean(0),
-                "That minimises the squared error; for Σ|y - c| set the subgradient "
-                "to zero: how many samples lie on each side of c?",
-            ),
-            ((y.min(0) + y.max(0)) / 2, "That minimises the largest error, not Σ|·|."),
-            (
-                np.median(y, axis=1, keepdims=True)[:4, 0],
-                "One constant a gene is asked for: a gene is a column.",
-            ),
-        ],
-        "Not the minimiser of Σ|y - c| for each of four genes in nine samples.",
+def _by_logarithms(ask):
+    predicted(
+        ask("absolute"),
+        "same",
+        dict.fromkeys(
+            ("lower", "higher"),
+            "A logarithm changes distances and keeps the order. Which of them does the "
+            "ℓ1 loss look at?",
+        ),
     )
-    even = np.array([[0.0, 5.0], [1.0, 5.0], [4.0, 6.0], [99.0, 77.0]])
-    got = numbers(ask(even.copy()), (2,))
-    if not np.allclose(
-        np.abs(even - got).sum(0), np.abs(even - [2, 5.5]).sum(0), rtol=1e-6
-    ):
-        raise Wrong(
-            "Right for nine samples, not for four: any value between the two middle "
-            "ones will do."
-        )
+    predicted(
+        ask("squared"),
+        "lower",
+        {
+            "same": "Right for the ℓ1 loss. The squared error looks at distances, and "
+            "a logarithm changes them.",
+            "higher": "Right for the ℓ1 loss. Do large values pull harder or less hard "
+            "once they are logarithms?",
+        },
+    )
 
 
-def _densenet(ask):
+def _fold(ask):
     rng = np.random.default_rng(0)
-    D, H, T = 4, 4, 3
-    x = rng.normal(size=(5, D))
-    *layers, head = [
-        rng.normal(size=shape) for shape in [(D, H), (D + H, H), (D + 2 * H, T)]
-    ]
-
-    def forward(slope=0.2, newest_first=False, active_head=False):
-        def sigma(z):
-            return np.where(z > 0, z, slope * z)
-
-        z = x
-        for W in layers:
-            z = np.hstack([sigma(z @ W), z] if newest_first else [z, sigma(z @ W)])
-        return sigma(z @ head) if active_head else z @ head
-
+    W, eps = rng.normal(size=(3, 4)), 0.2
+    b, gamma, beta, m = rng.normal(size=(4, 4))
+    v = rng.uniform(0.3, 3, size=4)
+    scale = gamma / np.sqrt(v + eps)
+    got = ask(*(a.copy() for a in (W, b, gamma, beta, m, v)), eps)
+    if got is None:
+        raise Wrong("Your function returns None: is the return missing?")
+    if not isinstance(got, tuple | list) or len(got) != 2:
+        raise Wrong("Return two arrays, W' and b'.")
+    without = "The weights don't belong to a unit's γ and variance: "
     expect(
-        ask(x.copy(), [W.copy() for W in layers], head.copy()),
-        forward(),
+        got[0],
+        W * scale,
         [
-            (forward(newest_first=True), "The order of the concatenation is x first."),
-            (forward(active_head=True), "The head is linear: no σ after it."),
-            (forward(slope=1), "That is linear: where is σ?"),
-            (forward(slope=0), "σ is a LeakyReLU: negative values are not cut to 0."),
-            (forward(slope=0.01), "The paper's leakiness is 0.2, not 0.01."),
+            (W * gamma / (v + eps), without + "a deviation is a root."),
+            (W * gamma / np.sqrt(v), without + "where is ε?"),
+            (W / np.sqrt(v + eps), without + "γ is missing."),
+            (W, without + "they haven't changed, but a unit's scale has."),
         ],
-        "Not the DenseNet for two hidden layers: what does each layer see?",
+        "W' is not right for three features and four units: a column is a unit.",
+    )
+    expect(
+        got[1],
+        (b - m) * scale + beta,
+        [
+            (b * scale + beta, "W' is right; b' forgets the mean m."),
+            (b - m * scale + beta, "W' is right; the old b is scaled as well."),
+            (b + beta, "W' is right; where do b and m go when a unit is scaled?"),
+            ((b - m) * scale, "W' is right; b' forgets β."),
+            (beta - m * scale, "W' is right; b' forgets the old b."),
+            ((b - m + beta) * scale, "W' is right; β is added after the scaling."),
+        ],
+        "W' is right, b' is not: put z = 0 into both layers.",
     )
 
 
-def _unreached(ask):
+def _unseen(ask):
     rng = np.random.default_rng(0)
     X, start = rng.normal(size=(4, 7)), rng.normal(size=(7, 3))
+    eta, decay, steps = 0.02, 6.0, 5
+    shrunk = (1 - eta * decay) ** steps
     reached = np.linalg.pinv(X) @ X
+    outside = start - reached @ start
     expect(
-        ask(X.copy(), start.copy()),
-        start - reached @ start,
+        ask(X.copy(), start.copy(), eta, decay, steps),
+        shrunk * outside,
         [
+            (outside, "Right without decay: what does decay do to this part?"),
             (
-                reached @ start,
-                "That is the part in the row space of X, which training does change; "
-                "the rest is asked for.",
+                shrunk * start,
+                "The factor is right; the profiles span four of seven directions, and "
+                "there the targets decide.",
             ),
-            (start, "The samples span four of the seven directions: those change."),
+            (
+                shrunk * reached @ start,
+                "The factor is right; that is the part in the row space of X, the rest "
+                "is asked for.",
+            ),
+            (
+                (1 - eta * decay * steps) * outside,
+                "Decay takes a share of what is left, step by step.",
+            ),
+            (
+                np.exp(-eta * decay * steps) * outside,
+                "That is the limit of small steps; these are not small.",
+            ),
+            (
+                (1 - decay) ** steps * outside,
+                "The decay is multiplied by the learning rate, too.",
+            ),
         ],
-        "Not the part of W0 that a gradient Xᵀ(XW - Y) cannot reach, for four samples "
-        "of seven features.",
+        "Not (I - P)W after five steps of descent with decay, for four profiles of "
+        "seven features.",
     )
-    copies = np.vstack([X[:2], X[:2]])  # four samples, two directions
-    want = start - np.linalg.pinv(copies) @ copies @ start
+    copies = np.vstack([X[:2], X[:2]])  # four profiles, two directions
     expect(
-        ask(copies.copy(), start.copy()),
-        want,
+        ask(copies.copy(), start.copy(), eta, decay, steps),
+        shrunk * (start - np.linalg.pinv(copies) @ copies @ start),
         [],
-        "Right for samples in general position, not for repeated ones: XXᵀ has no "
+        "Right for profiles in general position, not for repeated ones: XXᵀ has no "
         "inverse there.",
     )
 
@@ -263,4 +281,4 @@ def _rates(ask):
     )
 
 
-CHECKERS = (_best_constants, _densenet, _unreached, _rates)  # as the exercises
+CHECKERS = (_by_logarithms, _fold, _unseen, _rates)  # as the exercises

@@ -4,29 +4,15 @@ import dataclasses
 import itertools
 
 import numpy as np
-import pandas as pd
 import torch
 
 from lsmtl import data
 from lsmtl.deepdiff import VARIANTS, DeepDiff, fit, predict
 from lsmtl.lab import histones
+from lsmtl.lab.exercises import expect, predicted
 from lsmtl.lab.experiments import Experiment, Run
+from lsmtl.lab.pairs import BASE, PAIRS
 
-PAIRS = (  # Table 6 of the appendix: cell types A and B
-    ("E123", "E003"),
-    ("E116", "E003"),
-    ("E123", "E116"),
-    ("E003", "E005"),
-    ("E003", "E006"),
-    ("E006", "E007"),
-    ("E005", "E006"),
-    ("E003", "E004"),
-    ("E004", "E006"),
-    ("E037", "E038"),
-)
-PRINTED = {"Aux": (173.20, 172.58), "Raw+Aux": (179.17, 192.33)}  # Table 3, percent
-SIAMESE = ("Aux+Siamese", "Raw+Aux+Siamese")
-BASE = "two-layer SVR"  # what relative performance is relative to
 MAPS = "Raw"  # the variant whose attention is recorded
 REGIONS = 5  # of occlusion
 OCCLUDED = 300  # test genes
@@ -56,6 +42,20 @@ def _runs(sizes, count):
                     yield Run(name, other | {"auxiliary": "classification"}, seed)
                 for name in sizes["forms"]:
                     yield Run(name, other | {"form": "code"}, seed)
+
+
+def look(chapter):
+    """The marks and genes that a page itself looks at.
+
+    Returns:
+        `HistoneMarks`, and `GenePairs` by part with all training genes.
+    """
+    c = {k: chapter.sizes[k] for k in ("world", "bins", "split")}
+    c |= {"pair": chapter.sizes["pairs"][0], "genes": None}
+    marks = chapter.adata
+    if marks is None:
+        marks = data.simulate_histones(tuple(c["world"][0]), c["world"][1])
+    return marks, genes_of(marks, c, 0)
 
 
 def genes_of(marks, c, seed):
@@ -96,7 +96,10 @@ def _measure(marks, run, device):
     network, validation, chosen = trained(run.method, c, genes, run.seed, device)
     found = predict(network, test)
     measured = histones.scores(found.difference.cpu(), test)
-    measured |= {"validation_r": round(validation, 4), "dropout_chosen": chosen[1]}
+    measured |= {
+        "validation_r": round(float(validation), 4),
+        "dropout_chosen": chosen[1],
+    }
     if found.expression_a is not None:
         for cell in "ab":
             truth = getattr(test, f"expression_{cell}")
@@ -143,9 +146,8 @@ def _levels(train, test, bins):
     found = {}
     for cell in "ab":
         prediction = histones.ridge(train, bins, cell)(test)
-        found[f"r_{cell}"] = round(
-            _r(prediction, getattr(test, f"expression_{cell}")), 4
-        )
+        truth = getattr(test, f"expression_{cell}")
+        found[f"r_{cell}"] = round(_r(prediction, truth), 4)
     return found
 
 
@@ -183,25 +185,6 @@ def _maps(network, test, planted):
             agrees = _r(measured[name], truth)
             measured[f"planted_{name}"] = round(agrees, 4)
     return measured
-
-
-def relative(runs):
-    """r in percent of the two-layer SVR's, on the same genes and of the same seed.
-
-    Args:
-        runs: DataFrame of runs, as `results` gives them.
-
-    Returns:
-        The runs with the column `relative`.
-    """
-    runs = runs[runs["method"] != "cell types"].copy()
-    runs["pair"] = runs["pair"].map("-".join)
-    at = ["pair", "genes", "seed"]
-    base = runs[runs["method"] == BASE].set_index(at)["r"]
-    runs["relative"] = (
-        100 * runs["r"] / base.loc[pd.MultiIndex.from_frame(runs[at])].to_numpy()
-    )
-    return runs
 
 
 CURVE = ["Raw:d", "Raw:c", "Raw", "Aux"]
@@ -277,4 +260,169 @@ EXPERIMENT = Experiment(
     measure=_measure,
     minutes=dict.fromkeys(VARIANTS, 3.0) | {"SVR": 1.0, BASE: 2.0},
 )
-CHECKERS = ()
+
+
+def _enough(ask):
+    predicted(
+        ask(),
+        "one line",
+        {
+            "two lines": "A gene with a = b = 1 and one with a = b = 0 have the same "
+            "difference of marks. What does expression do in each?",
+            "one curve": "Genes with a = 1, b = 0 and with a = −1, b = −2 have the same "
+            "difference of marks. What does expression do in each?",
+        },
+    )
+
+
+def _pull(ask):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 12, 3))
+    a[:2] = b[:2] + 3  # beyond the margin
+    S, m = np.arange(12) % 2 == 0, 2.0
+    R = np.linalg.norm(a - b, axis=1, keepdims=True)
+    u, S_ = (a - b) / R, S[:, None]
+    push = np.maximum(0, m - R)
+    right = np.where(S_, -push, 0.5) * u
+    expect(
+        ask(a.copy(), b.copy(), S.copy(), m),
+        right,
+        [
+            (
+                -right,
+                "That is the direction of a step downhill; the gradient is the "
+                "other way.",
+            ),
+            (right / 12, "That is for the mean over genes; each gene's own is asked."),
+            (
+                np.where(S_, -push * u, a - b),
+                "For a gene that stays the loss has R, not R².",
+            ),
+            (np.where(S_, -push, 1.0) * u, "A half is missing for genes that stay."),
+            (
+                np.where(S_, -push / 2, 0.5) * u,
+                "The square brings a 2 that the half takes away.",
+            ),
+            (
+                np.where(S_, -(m - R), 0.5) * u,
+                "A regulated gene beyond the margin is "
+                "left alone; yours is pulled back.",
+            ),
+            (np.where(S_, push, 0.5) * u, "When R grows, does m − R grow, too?"),
+            (np.where(S_, 0.5, -push) * u, "S = 1 are the regulated ones."),
+            (
+                np.where(S_, -push, 0.5) * (a - b),
+                "R changes with a by a vector of length 1.",
+            ),
+        ],
+        "Not the gradient: check one gene of each kind by a small step.",
+    )
+
+
+def _difference_r(ask):
+    for R2, phi, kappa in ((0.6, 0.7, 0.2), (0.3, 0.1, 0.8)):
+        told, untold = R2 * (1 - phi), (1 - R2) * (1 - kappa)
+        r2 = told / (told + untold)
+        swapped = R2 * (1 - kappa) / (R2 * (1 - kappa) + (1 - R2) * (1 - phi))
+        plus = R2 * (1 + phi) / (R2 * (1 + phi) + (1 - R2) * (1 + kappa))
+        amplitude = np.sqrt(R2) * (1 - phi)
+        amplitude /= amplitude + np.sqrt(1 - R2) * (1 - kappa)
+        expect(
+            ask(R2, phi, kappa),
+            r2**0.5,
+            [
+                (r2, "That is the share of variance; r is asked for."),
+                (R2**0.5, "That is r of a level. What do correlations do to it?"),
+                (told**0.5, "The variance of the difference isn't 1 any more."),
+                (swapped**0.5, "φ and κ have changed places."),
+                (plus**0.5, "That is for the sum of both cell types."),
+                (amplitude**0.5, "Add variances, not deviations."),
+            ],
+            f"Not r for R² = {R2}, φ = {phi}, κ = {kappa}.",
+        )
+
+
+def _r_changes(ask):
+    rng = np.random.default_rng(0)
+    y, e1, e2 = rng.normal(size=(3, 60))
+    first, second, y = y + e1 + 5, 3 * (y + 2 * e2), y - 1
+    draws = rng.integers(60, size=(40, 60))
+    r = [[_r(p[d], y[d]) for d in draws] for p in (first, second)]
+    r1, r2 = np.array(r)
+    wrong = [_r(p, y) for p in (first, second)]
+    unpaired = np.array([_r(first[d], y) - _r(second[d], y) for d in draws])
+    dots = [((first - second)[d] * y[d]).mean() for d in draws]
+    expect(
+        ask(first.copy(), second.copy(), y.copy(), draws.copy()),
+        r1 - r2,
+        [
+            (r2 - r1, "From the second to the first: yours has the other sign."),
+            (np.abs(r1 - r2), "Without its sign a change can't cross zero."),
+            (r1, "That is r of the first; where is the second?"),
+            (
+                np.full(40, wrong[0] - wrong[1]),
+                "Every draw gives the same: are the rows used?",
+            ),
+            (unpaired, "The truth must be drawn with the predictions."),
+            (np.array(dots), "Pearson's r centres and scales what was drawn."),
+            (r1**2 - r2**2, "That is r²."),
+        ],
+        "Not the change of Pearson's r, draw by draw.",
+    )
+
+
+def _falls(ask):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 50, 3, 4))
+    w = np.array([1.0, -2.0, 0.1])[:, None]
+    order = rng.permutation(50)
+
+    def model(a, b):
+        return ((a - b) * w).sum((1, 2)) + (a * b).sum((1, 2)) / 3
+
+    y = model(a, b) + rng.normal(size=50)
+
+    def after(mark, of_a=True, of_b=True, own=order, keep=(a, b)):
+        pair = [x.copy() for x in keep]
+        for x, change in zip(pair, (of_a, of_b), strict=True):
+            if change:
+                x[:, mark] = x[own, mark]
+        return pair
+
+    def r(pair):
+        return _r(model(*pair), y)
+
+    def each(**how):
+        return np.array([r((a, b)) - r(after(k, **how)) for k in range(3)])
+
+    pair, piled = (a, b), []
+    for k in range(3):
+        pair = after(k, keep=pair)
+        piled.append(r((a, b)) - r(pair))
+    zeros = []
+    for k in range(3):
+        gone = [np.where(np.arange(3)[:, None] == k, 0, x) for x in (a, b)]
+        zeros.append(r((a, b)) - r(gone))
+    expect(
+        ask(model, a.copy(), b.copy(), y.copy(), order.copy()),
+        each(),
+        [
+            (
+                -each(),
+                "It falls from the r of everything in place: yours has the other sign.",
+            ),
+            (each(of_b=False), "Only A's marks are exchanged."),
+            (each(of_a=False), "Only B's marks are exchanged."),
+            (
+                np.array(piled),
+                "When a mark has its turn, the marks before it must be "
+                "back in their place.",
+            ),
+            (r((a, b)) - each(), "That is the r that is left; how much did it fall?"),
+            (np.array(zeros), "A mark set to zero is no other gene's mark."),
+        ],
+        "Not how much r falls, mark by mark.",
+    )
+
+
+CHECKERS = (_enough, _pull, _difference_r, _r_changes, _falls)

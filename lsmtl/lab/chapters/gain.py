@@ -9,7 +9,7 @@ from lsmtl import metrics
 from lsmtl.data import Profiles
 from lsmtl.lab import shallow
 from lsmtl.lab.changes import change
-from lsmtl.lab.exercises import Wrong, expect, numbers
+from lsmtl.lab.exercises import expect, numbers, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import drawn, scores
 from lsmtl.lab.penalties import regularizer
@@ -228,48 +228,16 @@ EXPERIMENT = Experiment(
 )
 
 
-def _rescaled(ask):
-    for seed in (0, 1):
-        rng = np.random.default_rng(seed)
-        y = rng.normal(size=(6, 4))
-        known = 2 * y + rng.normal(size=(6, 4)) + 0.3
-        asked = rng.normal(size=(3, 4))
-        got = ask(known.copy(), y.copy(), asked.copy())
-        try:
-            c, scaled = got
-        except (TypeError, ValueError):
-            raise Wrong("Return the factor and the scaled predictions.") from None
-        power, cross = (known**2).sum(), (known * y).sum()
-        expect(
-            numbers(c, ()),
-            cross / power,
-            [
-                (cross / (y**2).sum(), "The error is y's, so f is what is squared."),
-                (power / cross, "Upside down."),
-                ((y**2).sum() / cross, "That is the fit of f from y, inverted."),
-                (y.std() / known.std(), "The ratio of spreads forgets the noise."),
-                (
-                    np.corrcoef(known.ravel(), y.ravel())[0, 1],
-                    "That is the correlation, which has no scale.",
-                ),
-                (
-                    np.polyfit(known.ravel(), y.ravel(), 1)[0],
-                    "No intercept: one factor, nothing else.",
-                ),
-                ((y / known).mean(), "Not the mean of ratios: a ratio of sums."),
-                (np.median(y / known), "Not the median of ratios: a ratio of sums."),
-            ],
-            "That is not the least-squares factor.",
-        )
-        expect(
-            scaled,
-            cross / power * asked,
-            [
-                (asked, "c is right; the predictions are as they were."),
-                (asked * power / cross, "c is right; multiply by it."),
-            ],
-            "c is right; multiply the test predictions by it.",
-        )
+def _average(ask):
+    predicted(
+        ask(),
+        "higher",
+        {
+            "lower": "Take the two sums one by one: which of them do random parts of "
+            "five starts enlarge, and do they add up when averaged?",
+            "the same": "So it would be if the five networks were one and the same.",
+        },
+    )
 
 
 def _explained(ask):
@@ -338,4 +306,64 @@ def _matching(ask):
         )
 
 
-CHECKERS = (_rescaled, _explained, _matching)  # in the order of the exercises
+def _scaled(ask):
+    for seed in (0, 1):
+        rng = np.random.default_rng(seed)
+        y, truth = rng.normal(size=(6, 4)) + 0.5, rng.normal(size=(5, 4)) + 0.5
+        known = 2 * y + rng.normal(size=(6, 4)) * [0.5, 1, 2, 3] + 0.3
+        asked = 2 * truth + rng.normal(size=(5, 4)) + 0.3
+
+        def score(c, asked=asked, truth=truth):
+            return np.abs(c * asked - truth).mean()
+
+        def factors(f, y, axis=None):
+            return (f * y).sum(axis) / (f**2).sum(axis)
+
+        def errors(one, each, score=score):
+            return score(1), score(one), score(each)
+
+        one, each = factors(known, y), factors(known, y, 0)
+        spread = y.std() / known.std(), y.std(0) / known.std(0)
+        ratios = (y / known).mean(), (y / known).mean(0)
+        right = np.array(errors(one, each))
+        around = [v - v.mean(0) for v in (known, y)]
+        expect(
+            numbers(ask(known.copy(), y.copy(), asked.copy(), truth.copy()), (3,)),
+            right,
+            [
+                (
+                    errors(factors(asked, truth), factors(asked, truth, 0)),
+                    "Your factors have seen the test profiles.",
+                ),
+                (
+                    errors(factors(y, known), factors(y, known, 0)),
+                    "The error is y's, so f is what is squared.",
+                ),
+                (errors(1 / one, 1 / each), "Upside down."),
+                (errors(*spread), "The ratio of spreads forgets the noise."),
+                (errors(*ratios), "Not the mean of ratios: a ratio of sums."),
+                (
+                    errors(one, factors(*around, 0)),
+                    "No intercept: one factor a gene, nothing else.",
+                ),
+                (
+                    errors(each.mean(), each),
+                    "One factor is not the mean of the genes'.",
+                ),
+                (right[[0, 2, 1]], "The one factor comes before those of the genes."),
+                (right[[1, 2, 0]], "The predictions as they are come first."),
+                (
+                    errors(one, factors(known, y, 1)[:5, None]),
+                    "A factor a gene, not one a profile.",
+                ),
+                (
+                    [((c * asked - truth) ** 2).mean() for c in (1, one, each)],
+                    "Absolute errors; the squared one is only for the factors.",
+                ),
+                (right[0] * np.ones(3), "The factors change nothing: are they used?"),
+            ],
+            "Not the test MAE with no factor, with one, and with one a gene.",
+        )
+
+
+CHECKERS = (_average, _explained, _matching, _scaled)  # in the order of the exercises

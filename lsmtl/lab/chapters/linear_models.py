@@ -5,7 +5,7 @@ import torch
 
 from lsmtl import data
 from lsmtl.lab import shallow
-from lsmtl.lab.exercises import Wrong, expect, numbers
+from lsmtl.lab.exercises import Wrong, expect, numbers, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import scores, thin
 from lsmtl.lab.shallow import FINE, L1, METHODS
@@ -59,78 +59,109 @@ EXPERIMENT = Experiment(
 )
 
 
-def _shrink(ask):
-    u = np.array([[3.0, -0.2, 0.5], [-1.5, 0.0, 0.7]])
-    t = 0.5
-    right = np.sign(u) * np.maximum(np.abs(u) - t, 0)
+def _copied(ask):
+    predicted(
+        ask("ridge"),
+        "larger",
+        {
+            "same": "The penalty sums squares: is a weight as dear in two halves?",
+            "smaller": "Two weights can do all that one did. Do they cost more?",
+        },
+    )
+    predicted(
+        ask("lasso"),
+        "same",
+        {
+            "larger": "Right for ridge. The lasso sums absolute values: is a weight "
+            "cheaper in two parts there?",
+            "smaller": "Right for ridge. In the lasso, does the same sum cost more in "
+            "two parts?",
+        },
+    )
+    predicted(
+        ask("least squares"),
+        "same",
+        {
+            "larger": "Right for ridge and lasso. Least squares has no penalty: what "
+            "decides the sum of the two weights?",
+            "smaller": "Right for ridge and lasso. The fit of least squares is as good "
+            "as can be: which sums leave it so?",
+        },
+    )
+
+
+def _drop_landmarks(ask):
+    rng = np.random.default_rng(0)
+    U = rng.normal(size=(6, 4)) * np.array([[2], [0.3], [0], [1], [0.4], [1.5]])
+    t = 1.2
+
+    def scaled(axis=1, factor=lambda size: np.maximum(1 - t / size, 0)):
+        size = np.linalg.norm(U, axis=axis, keepdims=True)
+        return U * factor(np.where(size > 0, size, 1))
+
     expect(
-        ask(u.copy(), t),
-        right,
+        ask(U.copy(), t),
+        scaled(),
         [
             (
-                np.where(np.abs(u) > t, u, 0),
-                "That is hard thresholding: what survives must move towards 0 too.",
+                np.sign(U) * np.maximum(np.abs(U) - t, 0),
+                "That is the step of the lasso, entry by entry: a landmark goes for "
+                "some targets and stays for others.",
+            ),
+            (scaled(axis=0), "Your groups are targets: a landmark is a row."),
+            (
+                scaled(factor=lambda size: size > t),
+                "The rows that go are right; those that stay must become shorter too.",
             ),
             (
-                np.maximum(u - t, 0),
-                "Negative entries are all gone: those below -threshold survive.",
+                scaled(factor=lambda size: 1 - t / size),
+                "Short rows turn around, past 0; they should stop there.",
             ),
-            (u - t, "Nothing is exactly 0: small entries must vanish."),
             (
-                np.sign(u) * (np.abs(u) - t),
-                "Entries smaller than the threshold change their sign; they should "
-                "become 0.",
+                scaled(factor=lambda size: 1 / (1 + t)),
+                "That is the step for the *squared* norm: it scales and drops nothing.",
             ),
-            (u / (1 + t), "That is the proximal step of ridge: it scales."),
         ],
-        "Not the minimum of (w - u)²/2 + threshold·|w| for every entry.",
-    )
-    thresholds = np.array([0.1, 0.6, 0.0])
-    expect(
-        ask(u.copy(), thresholds),
-        np.sign(u) * np.maximum(np.abs(u) - thresholds, 0),
-        [],
-        "Right for a number; an array of thresholds, one a target, should work too.",
+        "Not the minimum of ‖w - u‖²/2 + threshold·‖w‖₂ for each of six rows.",
     )
 
 
-def _ridge_path(ask):
+def _left_out(ask):
     rng = np.random.default_rng(0)
-    for n, D in ((12, 5), (4, 6)):
-        x, y = rng.normal(size=(n, D)), rng.normal(size=(n, 3))
-        values, V = np.linalg.eigh(x.T @ x)
-        for l2 in (2.0, 0.3):
-            right = np.linalg.solve(x.T @ x + l2 * np.eye(D), x.T @ y)
-
-            def weights(scale, V=V, x=x, y=y):
-                return V @ (scale[:, None] * (V.T @ (x.T @ y)))
-
-            expect(
-                ask(values.copy(), V.copy(), x.T @ y, l2),
-                right,
-                [
-                    (
-                        weights(1 / np.where(values > 1e-9, values, np.inf)),
-                        "That is least squares: where does the strength come in?",
-                    ),
-                    (
-                        weights(1 / (values**2 + l2)),
-                        "The eigenvalues of XᵀX are squares of singular values "
-                        "already.",
-                    ),
-                    (
-                        weights(values / (values + l2)),
-                        "Those are the factors by which ridge shrinks least squares; "
-                        "here XᵀY is given, not the least squares solution.",
-                    ),
-                    (
-                        (V.T @ (x.T @ y)) / (values + l2)[:, None],
-                        "Almost: these are the weights in the basis of the "
-                        "eigenvectors.",
-                    ),
-                ],
-                f"Not (XᵀX + l2·I)⁻¹XᵀY for {n} samples, {D} landmarks and l2 = {l2}.",
-            )
+    x, y = rng.normal(size=(9, 5)), rng.normal(size=(9, 3))
+    for l2 in (2.0, 0.3):
+        rest = [np.delete(np.arange(9), i) for i in range(9)]
+        fits = [
+            np.linalg.solve(x[r].T @ x[r] + l2 * np.eye(5), x[r].T @ y[r]) for r in rest
+        ]
+        errors = np.array([y[i] - x[i] @ W for i, W in enumerate(fits)])
+        H = x @ np.linalg.solve(x.T @ x + l2 * np.eye(5), x.T)
+        own, seen = (1 - H.diagonal())[:, None], y - H @ y
+        expect(
+            ask(x.copy(), y.copy(), l2),
+            errors,
+            [
+                (
+                    seen,
+                    "Those are the errors of the fit to all profiles: each has helped "
+                    "to predict itself.",
+                ),
+                (y - errors, "Those are the predictions; their errors are asked for."),
+                (-errors, "A sign: the error is y minus its prediction."),
+                (
+                    seen * own,
+                    "The wrong way round: a profile that is left out is predicted "
+                    "worse, not better.",
+                ),
+                (
+                    seen / own.mean(),
+                    "You correct all profiles alike (generalised cross-validation); "
+                    "each pulls differently on its own prediction.",
+                ),
+                (seen / own**2, "Too much: the correction comes once, not twice."),
+            ],
+            f"Not the errors of nine fits without a profile each, for l2 = {l2}.",
+        )
 
 
 def _optimal(ask):
@@ -183,4 +214,4 @@ def _optimal(ask):
     )
 
 
-CHECKERS = (_shrink, _ridge_path, _optimal)  # in the order of the exercises
+CHECKERS = (_copied, _drop_landmarks, _left_out, _optimal)  # as the exercises

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from lsmtl import data
-from lsmtl.lab.exercises import Wrong, expect
+from lsmtl.lab.exercises import expect
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import BASELINES, baseline, scores, tested, thin
 from lsmtl.networks import DenseNet
@@ -86,83 +86,22 @@ EXPERIMENT = Experiment(
 )
 
 
-def _case(rng):
-    """Random predictions (B, T), a mask that hides two tasks, and G's weights."""
-    B, T, K = 5, 6, 3
-    mask = np.ones(T)
-    mask[[1, 4]] = 0
-    return (
-        rng.normal(size=(B, T)),
-        mask,
-        rng.normal(size=(K, T)),
-        rng.normal(size=(T, K)),
-    )
-
-
-def _rebuild(ask):
-    f, mask, V1, V2 = _case(np.random.default_rng(0))
-
-    def g(f, slope=0.2):
-        hidden = f @ V1.T
-        return np.where(hidden > 0, hidden, slope * hidden) @ V2.T
-
-    expect(
-        ask(V1.copy(), V2.copy(), f.copy(), mask.copy()),
-        g(mask * f),
-        [
-            (g((1 - mask) * f), "Your mask is the wrong way round: 1 means visible."),
-            (g(f), "G sees the hidden tasks as well: where does the mask come in?"),
-            (g(mask * f, 1), "That is linear: σ between V1 and V2 is missing."),
-            (g(mask * f, 0), "σ is a LeakyReLU: negative values are not cut to 0."),
-            (g(mask * f, 0.01), "The paper's leakiness is 0.2, not 0.01."),
-            (mask * g(mask * f), "Mask what goes into G, not what comes out of it."),
-        ],
-        "Not G(β ⊙ F(x)): check the order mask, V1, σ, V2 and the transposes.",
-    )
-
-
-def _penalty(ask):
-    f, mask, _, _ = _case(np.random.default_rng(1))
-    rebuilt = f + np.random.default_rng(2).normal(size=f.shape)
-    error = (f - rebuilt) ** 2
-    expect(
-        ask(f.copy(), rebuilt.copy(), mask.copy()),
-        error[:, mask == 0].mean(),
-        [
-            (
-                error.mean(),
-                "That is the mean over all tasks; only the hidden ones count.",
-            ),
-            (
-                error[:, mask == 1].mean(),
-                "That is the error of the visible tasks, which G can copy; take the "
-                "hidden ones.",
-            ),
-            (
-                ((1 - mask) * error).mean(),
-                "The visible entries are zero now, but you still divide by their "
-                "number: divide by the number of hidden entries.",
-            ),
-            (
-                ((1 - mask) * error).sum(),
-                "That is the sum of Eq. 5 as printed; here the mean over the hidden "
-                "entries is asked for.",
-            ),
-            (
-                np.abs(f - rebuilt)[:, mask == 0].mean(),
-                "The penalty squares the errors (‖·‖² in Eq. 5); yours are absolute.",
-            ),
-        ],
-        "Not the mean squared error of the hidden entries for a batch of 5 profiles.",
-    )
-    masks = np.tile(mask, (len(f), 1))
-    masks[0] = 1 - mask
-    for_each = "Right for one mask a batch; a mask a sample, (B, T), should work too."
-    try:
-        got = ask(f.copy(), rebuilt.copy(), masks.copy())
-    except Wrong:
-        raise Wrong(for_each) from None
-    expect(got, error[masks == 0].mean(), [], for_each)
+def _factor(ask):
+    for c in (0.5, 3.0):
+        expect(
+            ask(c),
+            c**2,
+            [
+                (
+                    1.0,
+                    "The relations stay as they are, but the penalty has a size, too.",
+                ),
+                (c, "The difference F - G changes so; what does its norm do to it?"),
+                (c**4, "Once too often: G changes by the same factor as F."),
+                (1 / c**2, "The other way round: is small harder to rebuild?"),
+            ],
+            f"Not the factor for c = {c}: follow it through G and the norm.",
+        )
 
 
 def _weights(ask):
@@ -200,4 +139,72 @@ def _weights(ask):
         )
 
 
-CHECKERS = (_rebuild, _penalty, _weights)  # in the order of the exercises
+def _our_strength(ask):
+    for printed, T, hidden in ((2.0, 50, 5), (10.0, 9520, 1)):
+        expect(
+            ask(printed, T, hidden),
+            printed * hidden / T,
+            [
+                (
+                    printed,
+                    "Sums and means differ by the number of terms; loss and penalty "
+                    "have not the same number.",
+                ),
+                (
+                    printed * T / hidden,
+                    "The wrong way round: which sum has more terms?",
+                ),
+                (printed / T, "How many terms has the penalty's sum for a profile?"),
+                (printed * hidden, "How many terms has the loss's sum for a profile?"),
+                (
+                    printed * hidden / (T - hidden),
+                    "The loss sums over all tasks, hidden or not.",
+                ),
+            ],
+            f"Not the λ of means for a printed λ = {printed}, {hidden} of {T} tasks "
+            "hidden.",
+        )
+
+
+def _tell_hidden(ask):
+    rng = np.random.default_rng(0)
+    mask = np.array([1, 0, 1, 1, 0, 1.0])
+    known, new = (
+        rng.normal(size=(n, 2)) @ rng.normal(size=(2, 6)) + rng.normal(size=(n, 6))
+        for n in (12, 5)
+    )
+    l2, seen, hidden = 3.0, mask == 1, mask == 0
+
+    def ridge(x, y, l2=l2):
+        return np.linalg.solve(x.T @ x + l2 * np.eye(x.shape[1]), x.T @ y)
+
+    W = ridge(known[:, seen], known[:, hidden])
+    right = new[:, seen] @ W
+    expect(
+        ask(known.copy(), new.copy(), mask.copy(), l2),
+        right,
+        [
+            (
+                new @ ridge(known, known)[:, hidden],
+                "The hidden genes are among your inputs, so they tell of themselves.",
+            ),
+            (
+                new[:, seen] @ ridge(known[:, seen], known[:, hidden], 0),
+                "That is least squares: where is λ?",
+            ),
+            (
+                new[:, seen] @ ridge(new[:, seen], new[:, hidden]),
+                "You fit the new rows: their hidden genes must not be looked at.",
+            ),
+            (
+                new[:, seen] @ ridge(known[:, seen], known[:, hidden], l2 * len(known)),
+                "λ is that of a sum over the rows, yours is that of a mean.",
+            ),
+            (new[:, hidden] - right, "Those are errors; predictions are asked for."),
+        ],
+        "Not the ridge predictions of two hidden genes from four visible ones for "
+        "five new rows.",
+    )
+
+
+CHECKERS = (_factor, _weights, _our_strength, _tell_hidden)  # as the exercises

@@ -7,7 +7,7 @@ from scipy.optimize import nnls
 from lsmtl import metrics
 from lsmtl.data import Profiles
 from lsmtl.lab import shallow
-from lsmtl.lab.exercises import expect, numbers
+from lsmtl.lab.exercises import expect, numbers, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import scores
 from lsmtl.lab.protocol import measure, search, split
@@ -208,66 +208,83 @@ EXPERIMENT = Experiment(
 )
 
 
-def _weights(ask):
-    for seed in (0, 1):
-        rng = np.random.default_rng(seed)
-        y = rng.normal(size=(12, 5))
-        parts = np.stack(
-            [0.7 * y + 0.4 * rng.normal(size=y.shape) for _ in range(2)]
-            + [-0.5 * y + rng.normal(size=y.shape)]
-        )
-        A = parts.reshape(3, -1).T
-        free = np.linalg.lstsq(A, y.ravel(), rcond=None)[0]
-        right = nnls(A, y.ravel())[0]
-        gene = np.mean([nnls(A.reshape(12, 5, 3)[:, t], y[:, t])[0] for t in range(5)])
-        expect(
-            numbers(ask(parts.copy(), y.copy()), (3,)),
-            right,
-            [
-                (free, "A weight is negative."),
-                (free.clip(0), "Cutting off below 0 leaves the others as they were."),
-                (right / right.sum(), "They needn't add up to 1."),
-                (np.full(3, 1 / 3), "That is the plain mean."),
-                (right[::-1], "In the order in which the parts came."),
-                (np.full(3, gene), "One weight a part, for all genes."),
-                (
-                    (free.clip(0) / free.clip(0).sum()),
-                    "Cutting off below 0 leaves the others as they were.",
-                ),
-            ],
-            "These are not the non-negative weights of least squared error.",
-        )
+def _worse(ask):
+    predicted(
+        ask(),
+        "negative",
+        {
+            "positive": "So it would be if the second erred elsewhere; most of its "
+            "error is the first's, enlarged.",
+            "zero": "That is what a bound would make of it. Without one, what becomes "
+            "of the common error as the weight moves away from zero?",
+        },
+    )
 
 
-def _ambiguity(ask):
-    for seed in (0, 1):
+def _first(ask):
+    for seed in (0, 1, 2):
         rng = np.random.default_rng(seed)
-        y = rng.normal(size=(8, 3))
-        parts = y + rng.normal(size=(4, 8, 3)) * 0.5
-        mean = parts.mean(0)
-        error = ((parts - y) ** 2).mean()
-        spread = ((parts - mean) ** 2).mean()
+        y, e, own = rng.normal(size=(3, 8, 5))
+        near, far = y + 0.6 * e + 0.1, y + 1.2 * e + 0.1 * own  # errors alike
+        f, g = [(0.7 * y + 0.8 * e, y + 0.5 * own), (near, far), (far, near)][seed]
+        d, left = f - g, y - g
+        free = (left * d).sum() / (d**2).sum()
+        right = float(np.clip(free, 0, 1))
+        alone = np.linalg.lstsq(np.stack([f.ravel(), g.ravel()], 1), y.ravel())[0]
+        own = [((v - y) ** 2).sum() for v in (f, g)]
+        hints = [
+            (1 - right, "That is the second one's weight."),
+            (free, "A weight is below 0 or above 1."),
+            (alone[0], "Free weights: these don't add up to 1."),
+            (alone[0] / alone.sum(), "Dividing by the sum afterwards isn't the least."),
+            (
+                (left * d).mean() / (d - d.mean()).var(),
+                "No intercept: nothing is to be centred.",
+            ),
+            (
+                own[1] / sum(own),
+                "By the errors alone: right only if they are unrelated.",
+            ),
+            (own[0] / sum(own), "The part with the smaller error gets more."),
+            (
+                (y * f).sum() / (f**2).sum(),
+                "That is the first part without the second.",
+            ),
+            ((y * d).sum() / (d**2).sum(), "It is the second's error that is to fall."),
+        ]
+        if right in (0, 1):
+            hints = hints[1:]
+        expect(numbers(ask(f, g, y), ()), right, hints, "Not the least squared error.")
+
+
+def _more(ask):
+    for single, averaged, M, N in ((1.0, 0.7, 3, 12), (0.9, 0.8, 2, 5), (2, 1.9, 5, 2)):
+        own = (single - averaged) * M / (M - 1)
+        shared = single - own
         expect(
-            numbers(ask(parts.copy(), y.copy()), (3,)),
-            (error, spread, error - spread),
+            ask(single, averaged, M, N),
+            shared + own / N,
             [
+                (single / N, "So it were if nothing in the errors were shared."),
+                (averaged * M / N, "Only what members have of their own is divided."),
+                (averaged, "That is for M members, not for N."),
+                (shared, "That is for infinitely many; N still leave something."),
+                (own / N, "What all share stays in every average."),
+                (own, "That is what a member has of its own."),
                 (
-                    (error, parts.var(0, ddof=1).mean(), error - spread),
-                    "Divide by the number of members, not by one less.",
-                ),
-                ((error, spread, error + spread), "The spread is taken off."),
-                ((error, error - spread, spread), "The mean's error comes last."),
-                (
-                    (((mean - y) ** 2).mean(), spread, error - spread),
-                    "First the members' own error, on average.",
+                    averaged + (single - averaged) / N,
+                    "An average of M has a part of its own left, too.",
                 ),
                 (
-                    np.sqrt([error, spread, error - spread]),
-                    "Squared errors, without the root.",
+                    single - (single - averaged) * N / M,
+                    "Each further member takes off less than the one before.",
                 ),
-                ((error, parts.var(), error - spread), "Around the members' mean."),
+                (
+                    shared + own / N**0.5,
+                    "Squared errors fall with N, their root with √N.",
+                ),
             ],
-            "Not the members' error, their spread and the mean's error.",
+            f"Wrong for M = {M}, N = {N}: test your formula with N = 1 and N = M.",
         )
 
 
@@ -292,4 +309,63 @@ def _projected(ask):
         )
 
 
-CHECKERS = (_weights, _ambiguity, _projected)  # in the order of the exercises
+def _ways(ask):
+    for seed, third in ((0, -0.5), (1, 0.8)):
+        rng = np.random.default_rng(seed)
+        y, truth = rng.normal(size=(9, 5)), rng.normal(size=(7, 5))
+        share = np.reshape([0.8, 0.7, third], (3, 1, 1))
+        known, asked = (
+            share * v + 0.6 * rng.normal(size=(3, *v.shape)) for v in (y, truth)
+        )
+        A = known.reshape(3, -1).T
+        best, worst = np.abs(known - y).mean((1, 2)).argsort()[[0, -1]]
+        hindsight = np.abs(asked - truth).mean((1, 2)).argmin()
+        w = nnls(A, y.ravel())[0]
+        free = np.linalg.lstsq(A, y.ravel())[0]
+        late = nnls(asked.reshape(3, -1).T, truth.ravel())[0]
+
+        def score(f, truth=truth):
+            return np.abs(f - truth).mean()
+
+        def ways(best, w, parts=asked):
+            return parts[best], parts.mean(0), np.tensordot(w, parts, 1)
+
+        def errors(best, w, ways=ways, score=score):
+            return [score(f) for f in ways(best, w)]
+
+        right = np.array(errors(best, w))
+        seen = [np.abs(f - y).mean() for f in ways(best, w, known)]
+        squared = [((f - truth) ** 2).mean() for f in ways(best, w)]
+        apart = np.abs(asked - truth).mean((1, 2))
+        hints = [
+            (errors(worst, w), "The best has the lowest MAE, not the highest."),
+            (errors(best, w / w.sum()), "The weights needn't add up to 1."),
+            (right[[2, 1, 0]], "In the order: best, mean, stack."),
+            (right[[1, 0, 2]], "In the order: best, mean, stack."),
+            (seen, "Those are errors on validation profiles."),
+            (
+                (right[0], apart.mean(), right[2]),
+                "The error of the mean, not the mean of the errors.",
+            ),
+            (squared, "Absolute errors are asked for."),
+            (errors(hindsight, w), "The best was chosen on test profiles."),
+            (errors(best, late), "The weights have seen the test profiles."),
+        ]
+        if (free < 0).any():
+            hints += [
+                (errors(best, free), "A weight of the stack is negative."),
+                (
+                    errors(best, free.clip(0)),
+                    "Cutting off below 0 leaves the others as they were.",
+                ),
+            ]
+        given = (v.copy() for v in (known, y, asked, truth))
+        expect(
+            numbers(ask(*given), (3,)),
+            right,
+            hints,
+            "Not the test MAE of the three ways.",
+        )
+
+
+CHECKERS = (_worse, _first, _more, _projected, _ways)  # in the order of the exercises

@@ -10,7 +10,7 @@ from lsmtl.data.preprocess import (
     reference_quantiles,
 )
 from lsmtl.data.splits import assemble
-from lsmtl.lab.exercises import Wrong, expect
+from lsmtl.lab.exercises import Wrong, expect, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import BASELINES, baseline, scores, thin
 
@@ -142,44 +142,79 @@ EXPERIMENT = Experiment(
 )
 
 
-def _quantiles(ask):
-    rng = np.random.default_rng(0)
-    sample, reference = (
-        rng.integers(0, 6, 12).astype(float),
-        np.sort(rng.normal(size=9)),
+def _unchanged(ask):
+    predicted(
+        ask(),
+        "lower",
+        {
+            "same": "Their signals are the same in both samples; is that what the "
+            "mapping keeps of them?",
+            "higher": "How many genes stood above them before, and how many now?",
+        },
     )
-    steps, dense = np.unique(sample, return_inverse=True)
-    count = np.bincount(dense)
-    mean_rank = (np.cumsum(count) - (count + 1) / 2)[dense]
-    first = (np.cumsum(count) - count)[dense]
 
-    def at(rank, top):
-        return np.interp(rank / top, np.linspace(0, 1, len(reference)), reference)
 
+def _follows(ask):
+    r = 0.36
+    for k in (1, 2, 5):
+        means = k * r / (1 + (k - 1) * r)
+        expect(
+            ask(r, k),
+            np.sqrt(means),
+            [
+                (
+                    r,
+                    "r is the correlation of two probes, both with noise; the gene "
+                    "itself has none.",
+                ),
+                (
+                    means,
+                    "That is the correlation of two such means; both have noise, the "
+                    "gene has none.",
+                ),
+                (
+                    np.sqrt(r),
+                    "Right for one probe: what does the mean do to the noise?",
+                ),
+                (
+                    np.sqrt(r**2 * k / (1 + (k - 1) * r)),
+                    "That is the correlation of a mean with one more probe, not with "
+                    "the gene.",
+                ),
+                (1 - (1 - r) / k, "The noise shrinks by k; a correlation doesn't."),
+            ],
+            f"Not the correlation of the mean of k = {k} probes with the gene, for "
+            f"r = {r}.",
+        )
+
+
+def _log_cpm(ask):
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 500, (4, 6)).astype(float)
+    landmark = np.array([True, False, True, True, False, False])
+
+    def cpm(library):
+        return 1e6 * counts / library
+
+    right = cpm(counts[:, landmark].sum(1, keepdims=True))
+    whole = cpm(counts.sum(1, keepdims=True))
     expect(
-        ask(sample.copy(), reference.copy()),
-        at(dense, len(steps) - 1),
+        ask(counts.copy(), landmark.copy()),
+        np.log2(right + 1),
         [
             (
-                at(sample.argsort().argsort(), len(sample) - 1),
-                "Equal values get different results: rank the unique values.",
+                np.log2(whole + 1),
+                "Your library size sums all genes, so every landmark tells of the "
+                "targets.",
             ),
+            (right, "The logarithm is missing."),
+            (np.log(right + 1), "That is the natural logarithm; take log2."),
             (
-                at(mean_rank, len(sample) - 1),
-                "Those are mean ranks among all values; here unique values are ranked.",
-            ),
-            (
-                at(first, len(sample) - 1),
-                "Equal values count several times in your ranks; count them once.",
-            ),
-            (
-                at(dense, len(steps)),
-                "The highest value should become the last of the reference: divide "
-                "by k - 1.",
+                np.log2(cpm(counts[:, landmark].sum(0).sum()) + 1),
+                "Each sample needs its own library size.",
             ),
         ],
-        "Not the reference at r / (k - 1) of its length for a sample of 12 values and "
-        "a reference of 9.",
+        "Not log2 of counts per million landmark counts + 1, for four samples.",
     )
 
 
@@ -219,34 +254,4 @@ def _twins(ask):
     raise Wrong(f"Found {sorted(set(pairs))} among nine samples; not the right pairs.")
 
 
-def _log_cpm(ask):
-    rng = np.random.default_rng(0)
-    counts = rng.integers(0, 500, (4, 6)).astype(float)
-    landmark = np.array([True, False, True, True, False, False])
-
-    def cpm(library):
-        return 1e6 * counts / library
-
-    right = cpm(counts[:, landmark].sum(1, keepdims=True))
-    whole = cpm(counts.sum(1, keepdims=True))
-    expect(
-        ask(counts.copy(), landmark.copy()),
-        np.log2(right + 1),
-        [
-            (
-                np.log2(whole + 1),
-                "Your library size sums all genes, so every landmark tells of the "
-                "targets.",
-            ),
-            (right, "The logarithm is missing."),
-            (np.log(right + 1), "That is the natural logarithm; take log2."),
-            (
-                np.log2(cpm(counts[:, landmark].sum(0).sum()) + 1),
-                "Each sample needs its own library size.",
-            ),
-        ],
-        "Not log2 of counts per million landmark counts + 1, for four samples.",
-    )
-
-
-CHECKERS = (_quantiles, _twins, _log_cpm)  # in the order of the exercises
+CHECKERS = (_unchanged, _follows, _log_cpm, _twins)  # in the order of the exercises

@@ -213,59 +213,27 @@ EXPERIMENT = Experiment(
 )
 
 
-def _layer():
-    """Inputs, weights, biases and relevance of a layer; its third unit holds 0."""
-    rng = np.random.default_rng(0)
-    a, W, b, R = (rng.normal(size=shape) for shape in [(5, 4), (3, 4), 3, (5, 3)])
-    W[2] = b[2] = 0
-    return a, W, b, R
-
-
-def _rule(ask):
-    a, W, b, R = _layer()
-    epsilon, z = 0.2, a @ W.T + b
-    low = np.where(z < 0, -epsilon, epsilon)
-
-    def down(s):
-        return a * (s @ W)
-
-    expect(
-        ask(a.copy(), W.copy(), b.copy(), R.copy(), epsilon),
-        down(R / (z + low)),
-        [
-            (down(R / (z + epsilon)), "ε must push z away from 0 on both sides."),
-            (down(R / (z - low)), "Your ε pulls z towards 0; it should push it away."),
-            (down(R / (np.abs(z) + epsilon)), "A unit's z keeps its sign."),
-            (down(R / (z - b + low)), "The unit holds its bias, too: z lacks it."),
-            ((R / (z + low)) @ W, "A message is in proportion to W a, yours is to W."),
-            (down(R * (z + low)), "Shares divide by z; you multiply."),
-            (down(R), "You hand down W a R: shares of z are asked for."),
-            (down(1 / (z + low)), "Shares of what? R of the units is missing."),
-        ],
-        "Not the relevance of 4 inputs of 3 units, for 5 profiles.",
-    )
-
-
-def _absorbed(ask):
-    a, W, b, R = _layer()
-    epsilon, z = 0.2, a @ W.T + b
-    low = np.where(z < 0, -epsilon, epsilon)
-    s = R / (z + low)
-    right = (s * (b + low)).sum(1)
-    expect(
-        ask(a.copy(), W.copy(), b.copy(), R.copy(), epsilon),
-        right,
-        [
-            ((s * b).sum(1), "The bias takes its share, and ε another one."),
-            ((s * low).sum(1), "ε takes its share, and the bias another one."),
-            ((s * (b + epsilon)).sum(1), "ε has the sign of z, above the line too."),
-            (-right, "The sign is turned: what came less what was handed down."),
-            (right.sum(), "One number a profile is asked for."),
-            ((a * (s @ W)).sum(1), "That is what is handed down, not what is lost."),
-            (R.sum(1), "That is all that comes in."),
-        ],
-        "Not what 3 units absorb, for each of 5 profiles.",
-    )
+def _copies(ask):
+    for k in (1, 2, 3, 10):
+        expect(
+            ask(k),
+            1 / k**2,
+            [
+                (1 / k, "That is its weight, and its contribution; and the error?"),
+                (1, "The other columns still hold a part of what was shuffled."),
+                (
+                    0,
+                    "The other columns don't step in: weights are fitted before the "
+                    "shuffle.",
+                ),
+                (1 / np.sqrt(k), "Nothing is averaged here: only one is shuffled."),
+                (1 / (2 * k), "What if k = 1? Nothing should have changed."),
+                (2.0**-k, "What if k = 1? Nothing should have changed."),
+                (2.0 ** (1 - k), "Right for one and two; does it halve each time?"),
+                (k**2, "One of many is needed less, not more."),
+            ],
+            f"Not the importance of one of {k}.",
+        )
 
 
 def _fold(ask):
@@ -278,28 +246,77 @@ def _fold(ask):
     s = gamma / np.sqrt(v + delta)
     expect(
         got[0],
-        s[:, None] * W,
+        W * s,
         [
-            (s * W, "Batch norm scales units, the rows of W; you scale its inputs."),
-            ((gamma / np.sqrt(v))[:, None] * W, "δ is missing under the root."),
-            ((gamma / (v + delta))[:, None] * W, "v is a variance: where is the root?"),
-            ((s / gamma)[:, None] * W, "γ scales, too."),
+            (s[:, None] * W, "Inputs are scaled here, not units."),
+            (W * gamma / np.sqrt(v), "δ is missing under the root."),
+            (W * gamma / (v + delta), "v is a variance: where is the root?"),
+            (W * s / gamma, "γ scales, too."),
             (W, "The weights change as well."),
         ],
         "The weights are not those of the folded layer.",
     )
-    right = s * (b - mu) + beta
+    right = b + W @ (beta - s * mu)
     expect(
         got[1],
         right,
         [
-            (s * b + beta, "The running mean μ is still to be taken off."),
-            (s * (b - mu), "The shift β is missing."),
-            (b - mu + beta, "The bias is scaled as the weights are."),
-            (s * (b + beta - mu), "β comes after the scaling."),
-            (beta - s * mu, "The layer's own bias b is missing."),
+            (b, "The weights are right; the bias changes as well."),
+            (
+                b + beta - s * mu,
+                "Shifts of the inputs reach a unit through its weights.",
+            ),
+            (s * (b - mu) + beta, "That is batch norm after the layer."),
+            (b + W @ beta, "The running mean μ is still to be taken off."),
+            (b - W @ (s * mu), "The shift β is missing."),
+            (b + W @ (beta - mu), "The mean is scaled as the inputs are."),
+            (b + (W * s) @ (beta - mu), "β comes after the scaling."),
+            (W @ (beta - s * mu), "The layer's own bias b is missing."),
         ],
         "The weights are right, the bias is not.",
+    )
+
+
+def _only_for(ask):
+    rng = np.random.default_rng(0)
+    a, W, R = (rng.normal(size=shape) for shape in [(5, 4), (3, 4), (5, 3)])
+    W[2] = 0  # no input raises this unit
+    parts = a[:, None] * W  # (n, H, I)
+    up = np.maximum(parts, 0)
+
+    def shared(parts, total):
+        share = R / np.where(total == 0, 1, total)
+        return (np.where(total == 0, 0, share)[:, :, None] * parts).sum(1)
+
+    got = ask(a.copy(), W.copy(), R.copy())
+    if got is not None and np.isnan(np.asarray(got, dtype=float)).any():
+        raise Wrong("NaN: one unit of the three isn't raised by any input.")
+    total, rising = parts.sum(2), np.maximum(W, 0) * a[:, None]
+    expect(
+        got,
+        shared(up, up.sum(2)),
+        [
+            (shared(parts, total), "That lets inputs take part that lower the unit."),
+            (
+                shared(rising, rising.sum(2)),
+                "W a decides whether an input raises a unit, not W alone.",
+            ),
+            (shared(up, total), "Shares of what raises the unit, not of all of it."),
+            (
+                np.maximum(shared(parts, total), 0),
+                "Leave parts out before they are shared, not relevance afterwards.",
+            ),
+            ((R[:, :, None] * up).sum(1), "Shares add up to one: by what to divide?"),
+            (
+                shared(up > 0, (up > 0).sum(2)),
+                "Not in equal shares: in the shares of what raises the unit.",
+            ),
+            (
+                shared(np.abs(parts), np.abs(parts).sum(2)),
+                "What lowers a unit is left out, not turned around.",
+            ),
+        ],
+        "Not the relevance of 4 inputs of 3 units, for 5 profiles.",
     )
 
 
@@ -340,4 +357,4 @@ def _agreement(ask):
     )
 
 
-CHECKERS = (_rule, _absorbed, _fold, _agreement)  # in the order of the exercises
+CHECKERS = (_copies, _fold, _only_for, _agreement)  # in the order of the exercises

@@ -1,10 +1,12 @@
 """The rival regularisers: what they cost as tasks grow, and whether they help."""
 
+from itertools import combinations
+
 import numpy as np
 import torch
 
 from lsmtl import data
-from lsmtl.lab.exercises import expect
+from lsmtl.lab.exercises import expect, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import BASELINES, baseline, scores, tested, thin
 from lsmtl.lab.penalties import regularizer
@@ -156,76 +158,80 @@ def _weights(rng, w=4, T=7):
     return rng.normal(size=(w, T)), V
 
 
-def _within(ask):
-    W, _ = _weights(np.random.default_rng(0))
-    labels = np.array([1, 0, 2, 0, 1, 0, 0])
+def _rebuilt(ask):
+    needs = "Which coefficient would rebuild it, and what does Eq. 9 ask of V here?"
+    predicted(
+        ask("AMTL"),
+        "nothing",
+        {
+            "everything": needs,
+            "half": "Does any coefficient that is allowed bring WV closer to the "
+            "mirror image than 0 does?",
+        },
+    )
+    predicted(
+        ask("self-expression"),
+        "everything",
+        dict.fromkeys(
+            ("nothing", "half"),
+            "Right for AMTL. Which coefficient would rebuild it, and what is against "
+            "it here?",
+        ),
+    )
 
-    def spread(W, labels, square=np.square):
-        return sum(
-            square(W[:, labels == k] - W[:, labels == k].mean(1, keepdims=True)).sum()
-            for k in np.unique(labels)
+
+def _count(ask):
+    for L in (2, 1, 3):
+        D, H, T = 7, 5, 11
+        w = D + L * H
+        base = sum((D + i * H) * H for i in range(L)) + w * T
+        expect(
+            ask(D, H, L, T),
+            base + T * w,
+            [
+                (base, "That is the base network; V of AMTFL is missing."),
+                (base + T * T, "V has T² weights in AMTL; AMTFL's leads to features."),
+                (
+                    base + T * H,
+                    "Close: the counts of Table 2 need a V that leads to all that the "
+                    "head sees, not to the last hidden layer only.",
+                ),
+                (base + 2 * T * w, "There is one V, from the tasks to the features."),
+            ],
+            f"Wrong for {L} hidden layers: count the DenseNet, then add V.",
         )
 
-    total = spread(W, labels)
-    around_mean = spread(W, np.zeros(7, int))
-    expect(
-        ask(W.copy(), labels.copy()),
-        total,
-        [
-            (around_mean, "That is the spread around the mean of all tasks."),
-            (around_mean - total, "That is what lies between the clusters."),
-            (total / 7, "Eq. 7 sums over the tasks; you divide by their number."),
-            (total / W.size, "Eq. 7 sums the squares; yours is their mean."),
-            ((W**2).sum(), "That is the size of all columns: subtract the centres."),
-            (spread(W, labels, np.abs), "The norm is squared; yours is absolute."),
-            (
-                sum(W[:, labels == k].var(1).sum() for k in range(3)),
-                "A variance divides by the size of its cluster; Eq. 7 doesn't.",
-            ),
-        ],
-        "Not the last sum of Eq. 7 for seven tasks in three clusters: tasks are "
-        "columns, and every cluster has a centre of its own.",
-    )
 
-
-def _amtl(ask):
-    rng = np.random.default_rng(1)
-    W, V = _weights(rng)
-    losses = rng.uniform(0.2, 1.0, size=7)
-    mu, lam = 0.3, 0.5
-    error = lam * ((W - W @ V) ** 2).sum()
-    gives = ((1 + mu * V.sum(1)) * losses).sum()
-    expect(
-        ask(W.copy(), V.copy(), losses.copy(), mu, lam),
-        gives + error,
-        [
-            (
-                ((1 + mu * V.sum(0)) * losses).sum() + error,
-                "Your α weighs what a task takes, the columns of V; it should weigh "
-                "what a task gives.",
-            ),
-            (losses.sum() + error, "α is missing: all tasks weigh the same."),
-            (
-                gives - losses.sum() + error,
-                "α_t starts at 1: the losses themselves are missing.",
-            ),
-            (gives, "The second term, ‖W − WV‖², is missing."),
-            (gives + error / lam, "λ is missing."),
-            (
-                ((1 + mu * (V**2).sum(1)) * losses).sum() + error,
-                "‖v‖₁ sums absolute values; yours are squares.",
-            ),
-            (
-                gives + lam * ((W - W @ V.T) ** 2).sum(),
-                "Column t of V rebuilds task t; yours takes the rows.",
-            ),
-            (
-                gives + lam * np.sqrt(((W - W @ V) ** 2).sum()),
-                "The norm of the second term is squared.",
-            ),
-        ],
-        "Not the objective for seven tasks: check Σ α_t ℓ_t and λ‖W − WV‖² apart.",
-    )
+def _deviation(ask):
+    terms = np.random.default_rng(3).exponential(size=7)
+    for m in (2, 5, 7):
+        draws = [7 / m * sum(d) for d in combinations(terms, m)]
+        independent = 7 * terms.std() / m**0.5
+        repeated = "That holds for draws with repetition: what is left when all are in?"
+        expect(
+            ask(terms.copy(), m),
+            np.std(draws),
+            [
+                (
+                    independent,
+                    repeated,
+                ),
+                (
+                    7 * terms.std(ddof=1) / m**0.5,
+                    repeated,
+                ),
+                (
+                    7 * terms.std() * np.sqrt(1 / m - 1 / 7),
+                    "Close: with how many others does a draw share what is fixed?",
+                ),
+                (np.var(draws), "That is the variance; its root is asked for."),
+                (
+                    np.std(draws) / 7,
+                    "That is the deviation of the mean, not of the sum.",
+                ),
+            ],
+            f"Not the deviation of the estimate from m = {m} of seven terms.",
+        )
 
 
 def _estimate(ask):
@@ -266,26 +272,4 @@ def _estimate(ask):
     )
 
 
-def _count(ask):
-    for L in (2, 1, 3):
-        D, H, T = 7, 5, 11
-        w = D + L * H
-        base = sum((D + i * H) * H for i in range(L)) + w * T
-        expect(
-            ask(D, H, L, T),
-            base + T * w,
-            [
-                (base, "That is the base network; V of AMTFL is missing."),
-                (base + T * T, "V has T² weights in AMTL; AMTFL's leads to features."),
-                (
-                    base + T * H,
-                    "Close: the counts of Table 2 need a V that leads to all that the "
-                    "head sees, not to the last hidden layer only.",
-                ),
-                (base + 2 * T * w, "There is one V, from the tasks to the features."),
-            ],
-            f"Wrong for {L} hidden layers: count the DenseNet, then add V.",
-        )
-
-
-CHECKERS = (_within, _amtl, _estimate, _count)  # in the order of the exercises
+CHECKERS = (_rebuilt, _count, _deviation, _estimate)  # as the exercises

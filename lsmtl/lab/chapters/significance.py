@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lsmtl.lab.exercises import expect, numbers
+from lsmtl.lab.exercises import expect, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.protocol import measure
 from lsmtl.lab.rows import ORIGINAL, SIZES, WITHIN, Row, deep, special
@@ -61,95 +61,43 @@ EXPERIMENT = Experiment(
 )
 
 
-def _statistics(ask):
+def _fifty(ask):
+    predicted(
+        ask(),
+        "more often",
+        {
+            "less often": "More divisions average out chance, but only that of dividing"
+            "; and the standard error?",
+            "as often": "So it would be if each new difference brought a new sample; "
+            "all of these come from one.",
+        },
+    )
+
+
+def _combined(ask):
     for seed in (0, 1):
         p = np.random.default_rng(seed).normal(0.4, size=(5, 2))
-        s2 = p.var(1) * 2
-        t, F = p[0, 0] / np.sqrt(s2.mean()), (p**2).sum() / (2 * s2.sum())
-        got = numbers(ask(p.copy()), (2,))
+        s2 = p.var(1, ddof=1)
+        t = p / np.sqrt(s2.mean())
+        squares = (t**2).mean()
         expect(
-            got[0],
-            t,
+            ask(t.copy()),
+            squares,
             [
-                (F, "t comes first."),
-                (abs(t), "t has a sign: which model is better."),
-                (
-                    p.mean() / np.sqrt(s2.mean()),
-                    "The numerator is the first one alone.",
-                ),
-                (
-                    p[0].mean() / np.sqrt(s2.mean()),
-                    "Not the division's mean: its first.",
-                ),
-                (p[0, 1] / np.sqrt(s2.mean()), "That is the second half's difference."),
-                (
-                    p[0, 0] / np.sqrt(s2.sum()),
-                    "The mean of the variances, not the sum.",
-                ),
-                (p[0, 0] / s2.mean(), "The root of the mean variance is missing."),
-                (p[0, 0] / np.sqrt(s2).mean(), "First the mean, then the root."),
-                (
-                    p[0, 0] / np.sqrt(s2.mean() / 2),
-                    "s² is a sum of two squares, not their mean.",
-                ),
-                (p[0, 0] / p.std(ddof=1), "The variances are those of each division."),
-                (p.mean() / p.std(ddof=1) * 10**0.5, "That is the test of all ten."),
+                ((t**2).sum(), "That counts the denominator ten times."),
+                (5 * squares, "Each t has a mean of five variances, F a sum."),
+                (2 * squares, "The denominator of F is twice a sum."),
+                (squares / 2, "Count the factors once more: 2, 5 and ten squares."),
+                (t[0, 0] ** 2, "F takes no difference for the first."),
+                (t.mean() ** 2, "Differences of opposite sign may not cancel."),
+                (t.sum() ** 2, "Differences of opposite sign may not cancel."),
+                (t.mean(), "F has squared differences in its numerator."),
+                (np.abs(t).mean(), "F has squared differences in its numerator."),
+                (np.sqrt(squares), "F is a ratio of squares; no root is left."),
+                (t.var(), "Squares of differences, not around their mean."),
+                ((t**2).max(), "All ten differences are in F, not only the largest."),
             ],
-            "The first number is not t.",
-        )
-        expect(
-            got[1],
-            F,
-            [
-                (2 * F, "t is right; the denominator of F has a factor 2."),
-                (F / 10, "t is right; F's numerator is a sum, not a mean."),
-                (5 * F, "t is right; F's denominator is a sum, not a mean."),
-                (F / 2, "t is right; F sums the squares, with no factor."),
-                (t**2, "t is right; F is not its square, it uses all ten."),
-                (
-                    p.sum() ** 2 / (2 * s2.sum()),
-                    "t is right; square each difference, then sum.",
-                ),
-            ],
-            "t is right. The second number is not F.",
-        )
-
-
-def _adjusted(ask):
-    for p in ([0.03, 0.001, 0.2, 0.011], [0.04, 0.6, 0.03, 0.9, 0.035]):
-        p = np.array(p)
-        m, order = len(p), np.argsort(p)
-        rank = np.argsort(order)
-        steps = p[order] * np.arange(m, 0, -1)
-        right = np.minimum(np.maximum.accumulate(steps), 1)[rank]
-        below = np.minimum.accumulate((p[order] * m / np.arange(1, m + 1))[::-1])[::-1]
-        expect(
-            ask(p.copy()),
-            right,
-            [
-                (right[order], "Give them back in the order in which they came."),
-                (np.minimum(m * p, 1), "That is Bonferroni: m for each."),
-                (m * p, "That is Bonferroni: m for each."),
-                (np.minimum(steps, 1)[rank], "None is smaller than one before it."),
-                (np.maximum.accumulate(steps)[rank], "A p-value is not above 1."),
-                (steps[rank], "None is smaller than one before it, none above 1."),
-                (
-                    np.minimum(np.maximum.accumulate(p * np.arange(m, 0, -1)), 1),
-                    "Sort them first: the smallest is multiplied by m.",
-                ),
-                (
-                    np.minimum(
-                        np.maximum.accumulate(p[order] * np.arange(1, m + 1)), 1
-                    )[rank],
-                    "The smallest is multiplied by m, not by 1.",
-                ),
-                (below[rank], "That is Benjamini and Hochberg's: another promise."),
-                (
-                    np.minimum(1 - (1 - p) ** m, 1),
-                    "That is Šidák's, which supposes independent tests.",
-                ),
-            ],
-            "Not Holm's adjusted p-values.",
+            "Not the F of the differences that these ten belong to.",
         )
 
 
@@ -204,4 +152,42 @@ def _components(ask):
         )
 
 
-CHECKERS = (_statistics, _adjusted, _components)  # in the order of the exercises
+def _adjusted(ask):
+    for p in ([0.03, 0.001, 0.2, 0.011], [0.04, 0.6, 0.03, 0.9, 0.035]):
+        p = np.array(p)
+        m, order = len(p), np.argsort(p)
+        rank = np.argsort(order)
+        steps = p[order] * np.arange(m, 0, -1)
+        right = np.minimum(np.maximum.accumulate(steps), 1)[rank]
+        below = np.minimum.accumulate((p[order] * m / np.arange(1, m + 1))[::-1])[::-1]
+        expect(
+            ask(p.copy()),
+            right,
+            [
+                (right[order], "Give them back in the order in which they came."),
+                (np.minimum(m * p, 1), "That is Bonferroni: m for each."),
+                (m * p, "That is Bonferroni: m for each."),
+                (np.minimum(steps, 1)[rank], "None is smaller than one before it."),
+                (np.maximum.accumulate(steps)[rank], "A p-value is not above 1."),
+                (steps[rank], "None is smaller than one before it, none above 1."),
+                (
+                    np.minimum(np.maximum.accumulate(p * np.arange(m, 0, -1)), 1),
+                    "Sort them first: the smallest is multiplied by m.",
+                ),
+                (
+                    np.minimum(
+                        np.maximum.accumulate(p[order] * np.arange(1, m + 1)), 1
+                    )[rank],
+                    "The smallest is multiplied by m, not by 1.",
+                ),
+                (below[rank], "That is Benjamini and Hochberg's: another promise."),
+                (
+                    np.minimum(1 - (1 - p) ** m, 1),
+                    "That is Šidák's, which supposes independent tests.",
+                ),
+            ],
+            "Not Holm's adjusted p-values.",
+        )
+
+
+CHECKERS = (_fifty, _combined, _components, _adjusted)  # in the order of the exercises

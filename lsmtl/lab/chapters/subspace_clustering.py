@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from lsmtl import data
-from lsmtl.lab.exercises import expect
+from lsmtl.lab.exercises import expect, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import scores, thin
 from lsmtl.lab.relations import (
@@ -174,47 +174,16 @@ EXPERIMENT = Experiment(
 )
 
 
-def _penalty(ask):
-    rng = np.random.default_rng(0)
-    f, V = rng.normal(size=(5, 4)), rng.normal(size=(4, 4))
-    zero = V * (1 - np.eye(4))
-    error, size = ((f - f @ zero) ** 2).sum(), np.abs(zero).sum()
-    lam, gamma = 0.7, 0.3
-    expect(
-        ask(f.copy(), V.copy(), lam, gamma),
-        lam * error + gamma * size,
-        [
-            (
-                lam * ((f - f @ V) ** 2).sum() + gamma * np.abs(V).sum(),
-                "A task helps to rebuild itself: what about the diagonal of V?",
-            ),
-            (
-                lam * error + gamma * np.abs(V).sum(),
-                "The error is right; the ℓ1 norm still counts the diagonal.",
-            ),
-            (
-                lam * ((f - f @ zero.T) ** 2).sum() + gamma * size,
-                "Column t of V rebuilds task t; yours takes row t.",
-            ),
-            (
-                lam * (error + gamma * size),
-                "γ stands beside λ, not inside its bracket.",
-            ),
-            (lam * error, "The error is right; the ℓ1 norm of V is missing."),
-            (
-                lam * error + gamma * (zero**2).sum(),
-                "That is a ridge: ‖V‖₁ sums absolute values.",
-            ),
-            (
-                lam * np.sqrt(error) + gamma * size,
-                "The norm of the error is squared in Eq. 4.",
-            ),
-            (
-                lam * error / f.size + gamma * size,
-                "That is a mean over the batch; the printed equation is a sum.",
-            ),
-        ],
-        "Not λ‖F − FV‖² + γ‖V‖₁ for a batch of 5 profiles and 4 tasks.",
+def _between_regulators(ask):
+    predicted(
+        ask(),
+        "negative",
+        {
+            "zero": "a and b tell nothing of each other alone, but V rebuilds b from a "
+            "*and* c.",
+            "positive": "c is high today. Does a high a then make a high b more "
+            "likely, or less?",
+        },
     )
 
 
@@ -238,6 +207,39 @@ def _partial(ask):
         "Not the partial correlations: write V_st and V_ts with P; what is left when "
         "you combine them?",
     )
+
+
+def _largest(ask):
+    for gib, w in ((12, 943), (80, 6943), (0.5, 20)):
+        room = gib * 2**30
+
+        def tasks(each, room=room, w=w):
+            return np.floor((np.sqrt(w**2 + 4 * room / each) - w) / 2)
+
+        expect(
+            ask(gib, w),
+            tasks(16),
+            [
+                (
+                    np.floor(np.sqrt(room / 16)),
+                    "There is room for V, but none for the head beside it.",
+                ),
+                (
+                    tasks(4),
+                    "That is room for the weights alone: what else does Adam keep?",
+                ),
+                (tasks(8), "Weights and gradients are counted; Adam keeps more."),
+                (tasks(12), "Count a weight, its gradient, and Adam's two averages."),
+                (tasks(16 * 2**30 / 1e9), "A GiB has 2³⁰ bytes."),
+                (np.floor(room / 16 / w), "That is room for the head; V is missing."),
+                (
+                    (np.sqrt(w**2 + 4 * room / 16) - w) / 2,
+                    "Close: there are no half tasks.",
+                ),
+            ],
+            f"Wrong for {gib} GiB and w = {w}: how many weights do head and V have, "
+            "and how many numbers does training keep for each?",
+        )
 
 
 def _precision(ask):
@@ -267,25 +269,4 @@ def _precision(ask):
     )
 
 
-def _largest(ask):
-    for gib in (12, 80, 0.5):
-        room = gib * 2**30
-
-        def tasks(each, room=room):
-            return np.floor(np.sqrt(room / each))
-
-        expect(
-            ask(gib),
-            tasks(16),
-            [
-                (tasks(4), "That is room for V alone: what else does Adam keep?"),
-                (tasks(8), "V and its gradient are counted; Adam keeps more."),
-                (tasks(12), "Count V, its gradient, and Adam's two averages."),
-                (np.floor(np.sqrt(gib * 1e9 / 16)), "A GiB has 2³⁰ bytes."),
-                (np.floor(room / 16), "That is the number of entries, not of tasks."),
-            ],
-            f"Wrong for {gib} GiB: how many numbers does training keep for an entry?",
-        )
-
-
-CHECKERS = (_penalty, _partial, _precision, _largest)  # in the order of the exercises
+CHECKERS = (_between_regulators, _partial, _largest, _precision)  # as the exercises

@@ -6,7 +6,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from lsmtl.lab.exercises import Wrong, expect
+from lsmtl.lab.exercises import Wrong, expect, predicted
 from lsmtl.lab.rows import Row, experiment
 
 WIDTHS = (3000, 6000, 9000)
@@ -41,6 +41,17 @@ def rows(sizes):
 
 
 EXPERIMENT = experiment("table-3", rows)
+
+
+def _order(ask):
+    predicted(
+        ask(),
+        "larger",
+        {
+            "smaller": "Nobody has repaired anything yet when the first step is taken.",
+            "the same": "So it were if the two repaired different things.",
+        },
+    )
 
 
 def _gains(ask):
@@ -210,4 +221,4 @@ def _p_value(ask):
         expect(ask(b + d, b.copy()), right, hints, f"Not the share for {S} seeds.")
 
 
-CHECKERS = (_gains, _shares, _p_value)  # in the order of the exercises
+CHECKERS = (_order, _gains, _shares, _p_value)  # in the order of the exercises

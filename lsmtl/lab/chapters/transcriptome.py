@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from lsmtl import data
-from lsmtl.lab.exercises import Wrong, expect, numbers
+from lsmtl.lab.exercises import Wrong, expect, numbers, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import scores
 from lsmtl.linear import ridge
@@ -60,46 +60,90 @@ EXPERIMENT = Experiment(
 )
 
 
-def _concordance(ask):
-    rng = np.random.default_rng(0)
-    target = rng.normal(size=7)
-    prediction = target + rng.normal(size=7) + 0.7
+def _improved(ask):
+    predicted(
+        ask(),
+        "concordance",
+        {
+            "both": "Before the division the factor was the best one. Best at what?",
+            "MAE": "Can a factor that is not the best one bring the prediction closer "
+            "to the truth?",
+            "neither": "One of the two measures minds it when a prediction varies less "
+            "than the truth.",
+        },
+    )
 
-    def lin(p, t, ddof=0, shift=True):
-        cov = np.cov(p, t, ddof=ddof)
-        return (
-            2 * cov[0, 1] / (cov[0, 0] + cov[1, 1] + shift * (p.mean() - t.mean()) ** 2)
-        )
 
+def _expected_mae(ask):
     expect(
-        ask(prediction.copy(), target.copy()),
-        lin(prediction, target),
+        ask(0.0),
+        np.sqrt(2 / np.pi),
+        [(1.0, "At r = 0 that is the deviation of y; the mean of |y| is smaller.")],
+        "A prediction without any correlation (r = 0) is the mean 0: the MAE is then "
+        "the mean of |y| for y ~ N(0, 1).",
+    )
+    expect(
+        ask(0.8),
+        np.sqrt(2 / np.pi) * 0.6,
         [
             (
-                np.corrcoef(prediction, target)[0, 1],
-                "That is Pearson's correlation: it forgives a wrong scale and a wrong "
-                "offset, Eq. 12 doesn't.",
+                np.sqrt(2 / np.pi) * 0.36,
+                "1 - r² is the variance of what is left; the MAE goes with its root.",
             ),
             (
-                lin(prediction, target, ddof=1),
-                "Close: Eq. 12 takes population variances (divide by n, not by n - 1), "
-                "and all three moments alike.",
-            ),
-            (
-                lin(prediction, target, shift=False),
-                "The means differ in this case, and your result doesn't see it: the "
-                "denominator has a third term.",
+                np.sqrt(2 / np.pi) * 0.2,
+                "The error doesn't fall in proportion to 1 - r: what share of the "
+                "variance is left?",
             ),
         ],
-        "Not the value of Eq. 12 for seven random pairs; check numerator and "
-        "denominator term by term.",
+        "Right at r = 0, wrong at r = 0.8: what is the deviation of what is left?",
     )
-    constant = np.full(7, 0.3)
+
+
+def _one_landmark(ask):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 5)) * [1, 9, 0.2, 3, 1], rng.normal(size=(30, 4))
+    y += x @ (rng.normal(size=(5, 4)) * [[1], [0.05], [3], [0.1], [1]])
+    y[:, 0] -= 3 * x[:, 4]  # the best one falls when the target rises
+    slopes = (x.T @ y) / (x**2).sum(0)[:, None]  # (D, T)
+
+    def weights(score, values=slopes):
+        kept = np.zeros_like(slopes)
+        kept[score.argmax(0), range(4)] = values[score.argmax(0), range(4)]
+        return kept
+
+    gain = slopes**2 * (x**2).sum(0)[:, None]
+    cosine = (x.T @ y) / np.sqrt(np.outer((x**2).sum(0), (y**2).sum(0)))
     expect(
-        ask(constant, target.copy()),
-        0.0,
-        [],
-        "A constant prediction says nothing: its concordance is 0.",
+        ask(x.copy(), y.copy()),
+        weights(gain),
+        [
+            (
+                weights(cosine),
+                "The landmark that tells a gene best may fall when the gene rises.",
+            ),
+            (
+                weights(np.abs(x.T @ y)),
+                "You chose by the inner product, in which a landmark with large "
+                "values wins.",
+            ),
+            (
+                weights(np.abs(slopes)),
+                "You chose by the slope, in which a landmark with small values wins.",
+            ),
+            (
+                weights(gain, cosine),
+                "The right landmarks, but a correlation is no slope: their scales "
+                "differ.",
+            ),
+            (slopes, "Each target should use a single landmark; yours use all."),
+            (
+                np.linalg.lstsq(x, y, rcond=None)[0] * (weights(gain) != 0),
+                "The right landmarks with weights of a joint fit: fit each alone.",
+            ),
+        ],
+        "Not the single best landmark of each of four targets with its least squares "
+        "slope.",
     )
 
 
@@ -147,30 +191,4 @@ def _standardize(ask):
         raise Wrong("A gene that is constant in a cohort should become 0 there.")
 
 
-def _expected_mae(ask):
-    expect(
-        ask(0.0),
-        np.sqrt(2 / np.pi),
-        [(1.0, "At r = 0 that is the deviation of y; the mean of |y| is smaller.")],
-        "A prediction without any correlation (r = 0) is the mean 0: the MAE is then "
-        "the mean of |y| for y ~ N(0, 1).",
-    )
-    expect(
-        ask(0.8),
-        np.sqrt(2 / np.pi) * 0.6,
-        [
-            (
-                np.sqrt(2 / np.pi) * 0.36,
-                "1 - r² is the variance of what is left; the MAE goes with its root.",
-            ),
-            (
-                np.sqrt(2 / np.pi) * 0.2,
-                "The error doesn't fall in proportion to 1 - r: what share of the "
-                "variance is left?",
-            ),
-        ],
-        "Right at r = 0, wrong at r = 0.8: what is the deviation of what is left?",
-    )
-
-
-CHECKERS = (_concordance, _standardize, _expected_mae)  # in the order of the exercises
+CHECKERS = (_improved, _expected_mae, _one_landmark, _standardize)  # as the exercises

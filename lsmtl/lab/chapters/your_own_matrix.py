@@ -6,7 +6,7 @@ from lsmtl import data, inference
 from lsmtl.data.landmarks import select_landmarks, with_landmarks
 from lsmtl.data.preprocess import quantile_normalize, reference_quantiles
 from lsmtl.data.splits import column, partition, prepared, uses
-from lsmtl.lab.exercises import Wrong, expect, numbers
+from lsmtl.lab.exercises import expect, numbers, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import baseline, scores, thin
 
@@ -154,109 +154,60 @@ EXPERIMENT = Experiment(
 )
 
 
-def _next(ask):
-    for seed in (0, 1, 2):
+def _chosen(ask):
+    predicted(
+        ask(),
+        "higher",
+        {
+            "lower": "Luck that a model had on these samples is no help on others.",
+            "as promised": "So it is for a model that was named beforehand; this one "
+            "was picked for its estimate.",
+        },
+    )
+
+
+def _explained(ask):
+    for seed, places in ((0, [3]), (1, [4, 0, 2])):
         rng = np.random.default_rng(seed)
-        x = 0.9 * rng.normal(size=(99, 1)) + 0.4 * rng.normal(size=(99, 6))
-        x[:, 0] = 1.45 * rng.normal(size=99)  # varies most, and alone
-        C = np.cov(x, rowvar=False)
-        noise = 0.7
-        gain, d = (C**2).sum(0), C.diagonal()
-        j = int((gain / (d + noise)).argmax())
-        right = C - np.outer(C[:, j], C[j]) / (d[j] + noise)
-        got = ask(C.copy(), noise)
-        if got is None:
-            raise Wrong("Your function returns None: is the return missing?")
-        if not isinstance(got, tuple | list) or len(got) != 2:
-            raise Wrong("A place and a covariance are needed.")
-        expect(
-            got[0],
-            j,
-            [
-                (int(gain.argmax()), "Divide by the gene's own variance and noise."),
-                (int((gain / d).argmax()), "The noise is missing in the denominator."),
-                (int(d.argmax()), "That is the gene that varies most by itself."),
-                (
-                    int((np.abs(C).sum(0) / (d + noise)).argmax()),
-                    "The covariances are squared.",
-                ),
-                (
-                    int(((gain - d**2) / (d + noise)).argmax()),
-                    "A gene explains itself, too: the sum is over all genes.",
-                ),
-                (int((gain / (d + noise)).argmin()), "The largest, not the smallest."),
-                (j + 1, "Places count from 0."),
-            ],
-            "Not the gene that explains the most variance.",
+        x = rng.normal(size=(20, 2)) @ rng.normal(size=(2, 6)) + rng.normal(
+            size=(20, 6)
         )
+        C, noise = np.cov(x, rowvar=False), 0.7
+        M, rows = C[np.ix_(places, places)], C[places]
+        total, noisy = C.trace(), M + noise * np.eye(len(places))
+        found = np.trace(rows.T @ np.linalg.solve(noisy, rows))
+        alone = sum((C[j] ** 2).sum() / (C[j, j] + noise) for j in places)
+        rest = np.setdiff1d(np.arange(6), places)
+        hints = [
+            (found, "That is a variance; its share of all is asked for."),
+            (1 - found / total, "That is the share that is left."),
+            (
+                np.trace(rows.T @ np.linalg.solve(M, rows)) / total,
+                "The measurements hold noise, too.",
+            ),
+            (
+                np.trace(rows.T @ np.linalg.solve(M + noise, rows)) / total,
+                "The noise of one measurement is independent of another's.",
+            ),
+            (M.trace() / total, "That is the landmarks' own variance."),
+            (
+                np.trace(rows[:, rest].T @ np.linalg.solve(noisy, rows[:, rest]))
+                / total,
+                "All genes are to be explained, the landmarks, too.",
+            ),
+            (
+                found / C[rest][:, rest].trace(),
+                "The variance of all genes, not the rest's.",
+            ),
+            ((rows**2).sum() / total, "Divide by the measurements' covariance."),
+        ]
+        if len(places) > 1:
+            hints.append((alone / total, "Landmarks that are alike explain it once."))
         expect(
-            got[1],
-            right,
-            [
-                (C, "The place is right; C must be given the new landmark."),
-                (
-                    C - np.outer(C[:, j], C[j]) / d[j],
-                    "The place is right; C is taken off as if nothing were noise.",
-                ),
-                (
-                    C + np.outer(C[:, j], C[j]) / (d[j] + noise),
-                    "The place is right; what is explained is taken off.",
-                ),
-                (
-                    np.delete(np.delete(right, j, 0), j, 1),
-                    "Keep the landmark's own row and column.",
-                ),
-            ],
-            "The place is right, the covariance is not.",
-        )
-
-
-def _error(ask):
-    for seed in (0, 1):
-        rng = np.random.default_rng(seed)
-        x, y = rng.normal(size=(11, 2)), rng.normal(size=(11, 3))
-        groups = np.array(list("aabbccddeef"))
-        x[1::2], y[1::2] = x[:-1:2] + 0.01, y[:-1:2] + 0.01  # twins
-        part_of = {"a": 0, "b": 0, "c": 0, "d": 1, "e": 2, "f": 2}
-        part = np.array([part_of[g] for g in groups])
-
-        def fit(x, y):
-            w = np.linalg.lstsq(x, y, rcond=None)[0]
-            return lambda new: new @ w
-
-        def without(labels, x=x, y=y, fit=fit):
-            found = np.empty_like(y)
-            for k in set(labels):
-                known = labels != k
-                found[~known] = fit(x[known], y[known])(x[~known])
-            return found
-
-        gap = without(part) - y
-        expect(
-            ask(x.copy(), y.copy(), groups.copy(), dict(part_of), fit),
-            np.abs(gap).mean(0),
-            [
-                (
-                    np.abs(fit(x, y)(x) - y).mean(0),
-                    "The model has seen the samples that it predicts.",
-                ),
-                (
-                    np.mean([np.abs(gap[part == k]).mean(0) for k in range(3)], 0),
-                    "Every sample counts once: don't average over parts.",
-                ),
-                (
-                    np.abs(without(groups) - y).mean(0),
-                    "Parts are left out here, not single groups.",
-                ),
-                (
-                    np.abs(without(np.arange(11)) - y).mean(0),
-                    "A sample's twin has trained the model: leave out whole parts.",
-                ),
-                (np.sqrt((gap**2).mean(0)), "That is the root of the squared error."),
-                (np.abs(gap).sum(0), "The mean over samples, not the sum."),
-                (np.abs(gap.mean(0)), "Absolute values first, then the mean."),
-            ],
-            "Not the MAE of samples whose part was left out.",
+            numbers(ask(C, list(places), noise), ()),
+            found / total,
+            hints,
+            f"Not the share that {len(places)} of 6 genes explain.",
         )
 
 
@@ -303,4 +254,65 @@ def _enough(ask):
         )
 
 
-CHECKERS = (_next, _error, _enough)  # in the order of the exercises
+def _error(ask):
+    for seed in (0, 1):
+        rng = np.random.default_rng(seed)
+        x, y = rng.normal(size=(11, 2)), rng.normal(size=(11, 3))
+        groups = np.array(list("aabbccddeef"))
+        x[1::2], y[1::2] = x[:-1:2] + 0.01, y[:-1:2] + 0.01  # twins
+        part_of = {"a": 0, "b": 0, "c": 0, "d": 1, "e": 2, "f": 2}
+        part = np.array([part_of[g] for g in groups])
+
+        def fit(x, y):
+            w = np.linalg.lstsq(x, y, rcond=None)[0]
+            return lambda new: new @ w
+
+        def without(labels, x=x, y=y, fit=fit):
+            found = np.empty_like(y)
+            for k in set(labels):
+                known = labels != k
+                found[~known] = fit(x[known], y[known])(x[~known])
+            return found
+
+        gap, itself = without(part) - y, np.abs(fit(x, y)(x) - y).mean(0)
+        got = numbers(
+            ask(x.copy(), y.copy(), groups.copy(), dict(part_of), fit), (2, 3)
+        )
+        expect(
+            got[0],
+            np.abs(gap).mean(0),
+            [
+                (itself, "The model has seen the samples that it predicts."),
+                (
+                    np.mean([np.abs(gap[part == k]).mean(0) for k in range(3)], 0),
+                    "Every sample counts once: don't average over parts.",
+                ),
+                (
+                    np.abs(without(groups) - y).mean(0),
+                    "Parts are left out here, not single groups.",
+                ),
+                (
+                    np.abs(without(np.arange(11)) - y).mean(0),
+                    "A sample's twin has trained the model: leave out whole parts.",
+                ),
+                (np.sqrt((gap**2).mean(0)), "That is the root of the squared error."),
+                (np.abs(gap).sum(0), "The mean over samples, not the sum."),
+                (np.abs(gap.mean(0)), "Absolute values first, then the mean."),
+            ],
+            "Not the MAE of samples whose part was left out.",
+        )
+        expect(
+            got[1],
+            itself,
+            [
+                (
+                    np.sqrt(((fit(x, y)(x) - y) ** 2).mean(0)),
+                    "The first row is right; the second has squares.",
+                ),
+                (np.abs(gap).mean(0), "The second row is of a fit to all samples."),
+            ],
+            "The first row is right. The second is one fit to all, on all.",
+        )
+
+
+CHECKERS = (_chosen, _explained, _enough, _error)  # in the order of the exercises

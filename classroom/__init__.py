@@ -1,0 +1,1 @@
+"""Material for teaching: for students, for instructors, for nbgrader."""
