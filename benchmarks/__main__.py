@@ -11,23 +11,15 @@ import contextlib
 import sys
 import time
 
-<<<<<<< HEAD
-from benchmarks import deepdiff, engine, kernels, lasso, originals, step
-=======
-from benchmarks import chapters, engine, lasso, originals, step
->>>>>>> main
+from benchmarks import chapters, deepdiff, engine, kernels, lasso, originals, step
 from lsmtl._checks import one_of
 from lsmtl.lab import records
 
 MODULES = {
-<<<<<<< HEAD
+    "chapters": chapters,
     "deepdiff": deepdiff,
     "engine": engine,
     "kernels": kernels,
-=======
-    "chapters": chapters,
-    "engine": engine,
->>>>>>> main
     "lasso": lasso,
     "originals": originals,
     "step": step,

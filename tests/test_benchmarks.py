@@ -3,11 +3,7 @@
 import pytest
 import torch
 
-<<<<<<< HEAD
-from benchmarks import deepdiff, engine, kernels, lasso, originals, step
-=======
-from benchmarks import chapters, engine, lasso, originals, step
->>>>>>> main
+from benchmarks import chapters, deepdiff, engine, kernels, lasso, originals, step
 from benchmarks.__main__ import main
 from lsmtl.data import fetch
 from lsmtl.lab import notebooks, records

@@ -47,11 +47,8 @@ def python(code):
 
 
 @pytest.mark.parametrize(
-<<<<<<< HEAD
-    "module", ["lsmtl", "lsmtl.lab", "lsmtl.lab.notebooks", "lsmtl.kernels"]
-=======
-    "module", ["lsmtl", "lsmtl.lab", "lsmtl.lab.notebooks", "lsmtl.__main__"]
->>>>>>> main
+    "module",
+    ["lsmtl", "lsmtl.lab", "lsmtl.lab.notebooks", "lsmtl.__main__", "lsmtl.kernels"],
 )
 def test_import_does_not_wait_for_torch(module):
     loaded = python(f"import {module}, sys; print(*sys.modules)").split()

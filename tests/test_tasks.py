@@ -241,7 +241,7 @@ def test_simulated_alleles_of_a_family_bind_alike():
     assert np.nanmean(alike.to_numpy()[same & off]) > 0.3
     assert abs(np.nanmean(alike.to_numpy()[~same])) < 0.15
     share = frame.groupby("task")["y"].agg(["size", lambda y: (y > 0).mean()])
-    assert share["size"].min() == 24 and share["size"].max() == 600
+    assert share["size"].min() == 40 and share["size"].max() == 600
     assert (frame["y"] > 0).mean() == pytest.approx(1 / 3, abs=0.03)
 
 

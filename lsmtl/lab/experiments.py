@@ -20,13 +20,8 @@ import torch
 from lsmtl import data
 from lsmtl._checks import one_of
 from lsmtl._progress import tqdm
-<<<<<<< HEAD
 from lsmtl.data import companions, fetch, simulation
-from lsmtl.lab import records, scenarios
-=======
-from lsmtl.data import simulation
 from lsmtl.lab import carried, records, scenarios
->>>>>>> main
 from lsmtl.lab.presets import ORIGINALS, PRESETS, dry_run, on_gpu, shown
 
 UNKNOWN = 0.1  # minutes, the estimate for a run of which nothing is known

@@ -1,4 +1,4 @@
-"""Runs on pairs of cell types, as tables; and what sharing brought in the three systems."""
+"""Runs on pairs of cell types, as tables; what sharing brought in three systems."""
 
 import numpy as np
 import pandas as pd

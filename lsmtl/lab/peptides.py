@@ -8,10 +8,13 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from lsmtl._checks import whole
+from lsmtl.kernels import adjacency_from
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 FIRST, LAST = 5, 4  # residues that are read from each end: 9 in all
 SHORTEST, LONGEST = 8, 11  # what is read
+SAME_LOCUS = 0.2  # weight of two alleles of a locus, where two of a family weigh 1
+PSEUDO, NEAREST = 5, 5  # rows that a profile is drawn to 0 by; neighbours of an allele
 RUN = 7  # residues in a row that make two peptides nearly identical
 
 
@@ -105,13 +108,71 @@ def families(alleles):
     )
 
 
+def by_name(alleles):
+    """Relations that names give: an adjacency with mean degree 1.
+
+    Two alleles of a family weigh 1, two of a locus `SAME_LOCUS`, others 0: the
+    nomenclature is a tree, as a taxonomy is.
+
+    Args:
+        alleles: T names.
+
+    Returns:
+        DataFrame (T, T).
+    """
+    A = 0.0
+    for name, weight in {"locus": SAME_LOCUS, "family": 1 - SAME_LOCUS}.items():
+        of = families(alleles)[name].to_numpy()
+        A = A + weight * (of[:, None] == of)
+    return pd.DataFrame(adjacency_from(A), alleles, alleles)
+
+
+def profiles(X, y, task, alleles):
+    """What binds to each allele: mean binder minus mean of the others.
+
+    Both means are drawn towards 0 by `PSEUDO` rows, so that an allele with few
+    peptides has a faint profile and not a loud one.
+
+    Args:
+        X: (n, d) as `encode` gives it, with its last column of ones.
+        y: (n,) 1 or −1.
+        task: (n,) alleles.
+        alleles: T names, the order of the rows.
+
+    Returns:
+        (T, d - 1).
+    """
+    found = np.zeros((len(alleles), X.shape[1] - 1))
+    for row, allele in enumerate(alleles):
+        for sign in (1, -1):
+            mine = X[(task == allele) & (y == sign), :-1]
+            found[row] += sign * mine.sum(0) / (len(mine) + PSEUDO)
+    return found
+
+
+def by_profile(X, y, task, alleles):
+    """Relations from the data: each allele's `NEAREST` by the correlation of profiles.
+
+    Args: as for `profiles`; training rows only.
+
+    Returns:
+        DataFrame (T, T), mean degree 1.
+    """
+    found = profiles(X, y, task, alleles)
+    found = found - found.mean(1, keepdims=True)
+    length = np.linalg.norm(found, axis=1, keepdims=True)
+    found = found / np.where(length > 0, length, 1)
+    A = adjacency_from(found @ found.T, min(NEAREST, len(alleles) - 1))
+    return pd.DataFrame(A, alleles, alleles)
+
+
 @functools.cache
 def simulated(alleles=24, loci=2, families=3, peptides=2500, seed=0):
     """A table of peptides and alleles whose relations are known.
 
     Every allele has a weight for each letter at each place, more at the places 2 and
     9, which is its family's in part and its own in part. A peptide binds if its sum of
-    weights, with some noise, is among the highest third. Alleles have from 24 to 600
+    weights, with some noise, is among the highest third. Alleles have from 40 to 600
     peptides; a third of all peptides are another one with one letter changed.
 
     Args:
@@ -136,7 +197,7 @@ def simulated(alleles=24, loci=2, families=3, peptides=2500, seed=0):
     weight[[1, 8]] = 2.0  # the anchors
     common = rng.normal(size=(loci, families, 9, 20))
     tables = []
-    sizes = np.geomspace(24, 600, alleles).astype(int)[rng.permutation(alleles)]
+    sizes = np.geomspace(40, 600, alleles).astype(int)[rng.permutation(alleles)]
     for number, size in enumerate(sizes):
         locus, family = number % loci, number // loci % families
         own = 0.85**0.5 * common[locus, family] + 0.15**0.5 * rng.normal(size=(9, 20))

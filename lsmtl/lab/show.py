@@ -38,6 +38,12 @@ COLOURS = {
     "Deep-AMTFL": "#9b6ad0",
     "Deep-LSMTL": "#d9534f",
     "our recipe": "#c736a5",
+    "alone": "#8f7f66",
+    "pooled": "#b0803a",
+    "mean": "#3a8fa8",
+    "graph": "#d0602f",
+    "graph from data": "#7a70d6",
+    "graph, shuffled": "#a0709a",
     "landmarks": "#a45bc4",
     "random genes": "#8a8a1e",
 }

@@ -90,6 +90,13 @@ def folds(task, count, seed):
     return found
 
 
+def few_each(task, rows, count, seed):
+    """At most `count` of the given rows of every task, drawn at random."""
+    rows = np.random.default_rng(seed).permutation(rows)
+    place = pd.Series(task[rows]).groupby(task[rows]).cumcount().to_numpy()
+    return np.sort(rows[place < count])
+
+
 def explained(y, prediction):
     """The share of variance that is explained, in percent: 100·(1 − SSE / SST).
 
@@ -109,7 +116,8 @@ def choose(models, X, y, task, fold, score):
         X, y, task: (n, d), (n,), (n,) training examples.
         fold: (n,) the fold of each; the same for all models, so that they can be
             compared.
-        score: (y, prediction, task) → a number, the higher the better.
+        score: (y, prediction, task) → a number, the higher the better. A row whose
+            task is in no other fold is left out.
 
     Returns:
         The number of the best model, and all mean scores.
@@ -117,10 +125,11 @@ def choose(models, X, y, task, fold, score):
     found = np.zeros(len(models))
     for left_out in np.unique(fold):
         inside = fold != left_out
+        outside = ~inside & np.isin(task, task[inside])  # a model knows its tasks only
         for number, model in enumerate(models):
             model.fit(X[inside], y[inside], task[inside])
-            prediction = model.decision_function(X[~inside], task[~inside])
-            found[number] += score(y[~inside], prediction, task[~inside])
+            prediction = model.decision_function(X[outside], task[outside])
+            found[number] += score(y[outside], prediction, task[outside])
     found /= len(np.unique(fold))
     return int(found.argmax()), found
 

@@ -16,6 +16,7 @@ from lsmtl.lab.chapters import (
     linear_models,
     masked_low_rank,
     our_recipe,
+    peptides,
     raw_to_tensors,
     relevance,
     rival_regularizers,
@@ -52,6 +53,7 @@ _MODULES = (  # as the book has them
     our_recipe,
     your_own_matrix,
     given_relations,
+    peptides,
     deepdiff,
 )
 

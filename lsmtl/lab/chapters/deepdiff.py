@@ -269,7 +269,7 @@ def _enough(ask):
         {
             "two lines": "A gene with a = b = 1 and one with a = b = 0 have the same "
             "difference of marks. What does expression do in each?",
-            "one curve": "Genes with a = 1, b = 0 and with a = −1, b = −2 have the same "
+            "one curve": "Genes with a = 1, b = 0 and a = −1, b = −2 have the same "
             "difference of marks. What does expression do in each?",
         },
     )

@@ -12,9 +12,9 @@ from lsmtl.lab.experiments import Experiment, Run
 
 FOLDS = 3
 WIDTH = 0.5  # of the bell that turns what describes the schools into weights
-PUBLISHED = (  # explained variance of `school` in percent: method, value, key
-    ("Bayesian multi-level network", "29.5", "bakker2003"),
-    ("multi-task feature learning", "26.7 ± 2.0", "argyriou2008"),
+PUBLISHED = (  # explained variance of `school` in percent: method, value, by whom
+    ("Bayesian multi-task network", "29.5", "Bakker and Heskes 2003"),
+    ("multi-task feature learning", "26.7 ± 2.0", "Argyriou et al. 2008"),
 )
 PUPIL = {  # the features that vary within every kind of school
     "exam": ["standLRT", "sex_M", "intake_mid 50%", "intake_top 25%", "one"],
@@ -77,12 +77,12 @@ def _measure(frame, run, device):
     y, task = frame["y"].to_numpy(), frame["task"].to_numpy()
     train, test = tasks.split(frame, run.seed)
     if c["pupils"]:
-        train = few_each(task, train, c["pupils"], run.seed)
+        train = tasks.few_each(task, train, c["pupils"], run.seed)
     if run.method == "task means":
         means = pd.Series(y[train]).groupby(task[train]).mean()
         return scores(y, means.loc[task[test]].to_numpy(), task, train, test)
     settings = grid(run.method, c["strengths"], c["couplings"])
-    A = related(frame)
+    A = related(frame) if "graph" in run.method else None
     if run.method == "graph, shuffled":
         A = tasks.shuffled(A, run.seed)
     models = [METHODS[run.method](*pair, A) for pair in settings]
@@ -101,13 +101,6 @@ def _measure(frame, run, device):
 
 def _explained(y, prediction, task):
     return tasks.explained(y, prediction)
-
-
-def few_each(task, rows, count, seed):
-    """At most `count` of the given rows of every task, drawn at random."""
-    rows = np.random.default_rng(seed).permutation(rows)
-    place = pd.Series(task[rows]).groupby(task[rows]).cumcount().to_numpy()
-    return np.sort(rows[place < count])
 
 
 def scores(y, prediction, task, train, test):
