@@ -50,7 +50,7 @@ MISTAKES = (
         (lambda a, b, S, m: pull(a, b, S, m, near=1.0), "A half"),
         (lambda a, b, S, m: pull(a, b, S, m, clip=False), "beyond the margin"),
         (lambda a, b, S, m: pull(a, b, S, m, sign=1.0), "m − R grow"),
-        (lambda a, b, S, m: pull(a, b, ~S, m), "Not the gradient"),
+        (lambda a, b, S, m: pull(a, b, ~S, m), "regulated ones"),
         (lambda a, b, S, m: pull(a, b, S, m) / len(a), "each gene's own"),
     ],
     [
