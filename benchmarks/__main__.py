@@ -11,12 +11,13 @@ import contextlib
 import sys
 import time
 
-from benchmarks import chapters, engine, kernels, lasso, originals, step
+from benchmarks import chapters, deepdiff, engine, kernels, lasso, originals, step
 from lsmtl._checks import one_of
 from lsmtl.lab import records
 
 MODULES = {
     "chapters": chapters,
+    "deepdiff": deepdiff,
     "engine": engine,
     "kernels": kernels,
     "lasso": lasso,

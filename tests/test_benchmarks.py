@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks import chapters, engine, kernels, lasso, originals, step
+from benchmarks import chapters, deepdiff, engine, kernels, lasso, originals, step
 from benchmarks.__main__ import main
 from lsmtl.data import fetch
 from lsmtl.lab import notebooks, records
@@ -24,6 +24,7 @@ def small(tmp_path, monkeypatch):
     sizes = {"landmarks": 20, "targets": 120, "rank": 5, "batch": 10}
     monkeypatch.setattr(engine, "SIZES", sizes)
     monkeypatch.setattr(engine, "HIDDEN", {key: [8] for key in ("cpu", "cuda")})
+    monkeypatch.setattr(deepdiff, "BINS", 6)
     monkeypatch.setattr(kernels, "ROWS", (60,))
     monkeypatch.setattr(kernels, "SHARED", (6,))
     monkeypatch.setattr(kernels, "SIZES", {"features": 3, "tasks": 5})
@@ -142,3 +143,11 @@ def test_an_unknown_benchmark_is_refused(small):
         ValueError, match=r"engine, kernels, lasso, originals, step.* 'speed'"
     ):
         main(["speed"])
+
+
+def test_one_batched_product_gives_what_lstms_give_one_by_one(small):
+    main(["deepdiff"])
+    found = [*records.read("bench").values()]
+    assert {r["method"] for r in found} == {"one by one", "batched", "one wide"}
+    assert all(r["metrics"]["batched_differs_by"] < 1e-5 for r in found)
+    assert all(r["metrics"]["seconds"] > 0 for r in found)

@@ -28,7 +28,7 @@ from lsmtl.lab.measuring import thin
 
 SETS = sorted(
     {d for e in EXPERIMENTS.values() if "gpu" in e.sizes for d in e.datasets}
-    - {"simulated"}
+    - {"simulated", "deepdiff", "deepdiff-full"}
 )
 
 

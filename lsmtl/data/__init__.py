@@ -7,13 +7,15 @@ the steps between raw values and such a matrix. `read_gct`, `read_gctx`,
 `originals.prepare` makes profiles of D-GEX's. `with_landmarks` says which genes are
 landmarks, `l1000` and `select_landmarks` which to take. `split`, `two_halves`,
 `leave_one_out` and `transfer` make training, validation and test profiles of a matrix.
-There is no other way from a matrix to a network.
+There is no other way from a matrix to a network. `pairs` makes genes in two cell types
+of histone marks, which `simulate_histones` draws.
 """
 
 from lsmtl.data.blocks import read_blocks
 from lsmtl.data.datasets import fingerprint, load, names, read_matrix
 from lsmtl.data.gct import read_gct, read_geuvadis
 from lsmtl.data.gctx import read_gctx
+from lsmtl.data.histones import pairs, simulate_histones
 from lsmtl.data.landmarks import (
     l1000,
     read_landmarks,
@@ -39,6 +41,7 @@ __all__ = [
     "leave_one_out",
     "load",
     "names",
+    "pairs",
     "read_blocks",
     "read_gct",
     "read_gctx",
@@ -49,6 +52,7 @@ __all__ = [
     "select_landmarks",
     "simulate",
     "simulate_blocks",
+    "simulate_histones",
     "split",
     "transfer",
     "two_halves",

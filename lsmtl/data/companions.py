@@ -23,6 +23,8 @@ class HistoneMarks:
         genes: Ensembl names of the genes.
         part: `"train"`, `"valid"` or `"test"` for every gene.
         marks: names of the marks.
+        planted: where the set is simulated, (marks, bins): the change of log2
+            expression with a bin's log2 count, up to a factor; else None.
     """
 
     signal: dict
@@ -30,6 +32,7 @@ class HistoneMarks:
     genes: np.ndarray
     part: np.ndarray
     marks: tuple = MARKS
+    planted: np.ndarray | None = None
 
 
 def exam():
@@ -72,12 +75,23 @@ def fingerprint(frame):
     """SHA-256 of a table of tasks: its columns, its values, its given splits.
 
     Args:
-        frame: DataFrame as `exam`, `school` and `mhc` give it.
+        frame: DataFrame as `exam`, `school` and `mhc` give it, or `HistoneMarks`, of
+            which signals, expression, genes and parts count.
 
     Returns:
         64 hexadecimal digits.
     """
     digest = hashlib.sha256()
+    if isinstance(frame, HistoneMarks):
+        for cell in sorted(frame.signal):
+            digest.update(f"{cell}\0{frame.signal[cell].shape}".encode())
+            digest.update(np.ascontiguousarray(frame.signal[cell]))
+        digest.update("\n".join([*frame.genes, *frame.part]).encode())
+        table = frame.expression
+        names = [str(name) for axis in table.axes for name in axis]
+        digest.update("\n".join(names).encode())
+        digest.update(np.ascontiguousarray(table.to_numpy(float)))
+        return digest.hexdigest()
     for name, column in frame.items():
         digest.update("\n".join([str(name), *map(str, column)]).encode() + b"\0")
     digest.update(json.dumps(frame.attrs.get("splits", [])).encode())

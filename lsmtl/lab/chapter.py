@@ -26,7 +26,8 @@ LOOK = 1000  # profiles of each use that a page itself looks at, at preset paper
 class Chapter:
     """A chapter's checked parameters, its data and its experiment.
 
-    `adata` is an AnnData; a companion's table of tasks is a DataFrame.
+    `adata` is an AnnData; a companion's table of tasks is a DataFrame, pairs of
+    cell types are `HistoneMarks`.
     """
 
     experiment: Experiment

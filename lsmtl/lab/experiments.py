@@ -20,12 +20,13 @@ import torch
 from lsmtl import data
 from lsmtl._checks import one_of
 from lsmtl._progress import tqdm
-from lsmtl.data import companions, simulation
+from lsmtl.data import companions, fetch, simulation
 from lsmtl.lab import carried, records, scenarios
 from lsmtl.lab.presets import ORIGINALS, PRESETS, dry_run, on_gpu, shown
 
 UNKNOWN = 0.1  # minutes, the estimate for a run of which nothing is known
 LASTING = ("minutes", "epochs", "batch_size")  # of a configuration
+BROUGHT = (*ORIGINALS, fetch.LARGE)  # what is never loaded unless it is asked for
 KNOWN = {  # on-demand set → its landmarks or tasks, and fingerprint, for its records
     "gtex59": (20, "40973e627f9a05f68960c5adc4d92b54915f5f840095762e64a6d08db9691240"),
     "arrays": (943, "3cd17db887127a26561c36aa23ae8c26ebf4c1adab1d623d1b1458b1f8fdc1eb"),
@@ -39,6 +40,10 @@ KNOWN = {  # on-demand set → its landmarks or tasks, and fingerprint, for its 
     ),
     "school": (139, "16b58d40349b2f632ca2b3f0ace9c01e3e8051c6b13dea08de03557d9249d4f5"),
     "mhc": (135, "f40a5deb31d73b25f6b5b7070dfc44386c261fd054be671a47df7c083c07bd3c"),
+    "deepdiff": (
+        2,
+        "7e9c65aea6d69e1e12971b006cd7b44077f5a477e8fe065bb955a4be3322b996",
+    ),
 }
 
 
@@ -68,8 +73,9 @@ class Experiment:
             it isn't run there.
         kept: real sets on which preset `paper` runs as well, because they know what
             the original files don't tell.
-        runs: (sizes, number of landmarks, or of tasks in a table) → the `Run`s.
-        measure: (AnnData, table or None, Run, device) → metrics.
+        runs: (sizes, number of landmarks, of tasks in a table, or of cell types) → the
+            `Run`s.
+        measure: (AnnData, table, histone marks or None, Run, device) → metrics.
         files: a dataset that is a file of one's own → its AnnData.
         minutes: method → about how long its longest run takes on a GPU, if that is
             more than seconds.
@@ -209,14 +215,14 @@ def planned(experiment, preset, dataset, files=True, seed=0, known=None):
         preset: how large; a key of its `sizes`.
         dataset: a key of its `datasets`.
         files: whether the data are needed; without, their known hash is enough, and
-            for the original files that of their newest record.
+            for the original files and `deepdiff-full` that of their newest record.
         seed: added to the seed of every run.
         known: what `records.read` gave; None reads the records now.
 
     Returns:
         The AnnData (None where it isn't needed), and a list of records that lack what
-        a run adds: metrics and provenance. There are none of original files that are
-        not needed and have no record.
+        a run adds: metrics and provenance. There are none of such files that are not
+        needed and have no record.
 
     Raises:
         FileNotFoundError: the data are needed, and on demand, and not here.
@@ -226,7 +232,7 @@ def planned(experiment, preset, dataset, files=True, seed=0, known=None):
     size = experiment.size(preset, dataset)
     if size is None:
         return None, []
-    if not files and dataset in ORIGINALS:
+    if not files and dataset in BROUGHT:
         known = records.read(experiment.name) if known is None else known
         adata, (landmarks, content) = None, _recorded(known, dataset, group)
         if content is None:
@@ -265,15 +271,18 @@ def source(dataset, group, files=True):
 
 
 def _recorded(known, dataset, group):
-    """Landmarks and hash of the original files, as their newest record has them."""
-    preset = shown("paper")
+    """Landmarks and hash of what is brought, as its newest record has them."""
+    original, preset = dataset in ORIGINALS, shown("paper")
     mine = [
         (record["date"], record["data"])
         for record in known.values()
-        if (record["preset"], record["dataset"]) == (preset, dataset)
+        if record["dataset"] == dataset
+        if not original or record["preset"] == preset
     ]
     if not mine:
         return None, None
+    if not original:
+        return len(fetch.CELLS), max(mine)[1]
     return _identity(dataset, group) if dry_run() else (943, max(mine)[1])
 
 
@@ -286,6 +295,8 @@ def _identity(dataset, group):
 def _identified(adata, group):
     if isinstance(adata, pd.DataFrame):  # a table of tasks
         return adata["task"].nunique(), companions.fingerprint(adata)
+    if isinstance(adata, companions.HistoneMarks):
+        return len(adata.signal), companions.fingerprint(adata)
     landmarks = int((adata.var["role"] == "landmark").sum())
     return landmarks, data.fingerprint(adata, group)
 
@@ -293,7 +304,8 @@ def _identified(adata, group):
 def due(experiment, preset, datasets=None, seed=0, known=None):
     """The runs of an experiment that have no record yet.
 
-    A set whose files are missing is left out, with a line that says so.
+    A set whose files are missing is left out, with a line that says so; the one of
+    several GB is downloaded only when it is named.
 
     Args:
         experiment: an `Experiment`.
@@ -311,6 +323,9 @@ def due(experiment, preset, datasets=None, seed=0, known=None):
     longest = most(known, "wall_s")
     for dataset in experiment.datasets if preset in experiment.sizes else ():
         if datasets is not None and dataset not in datasets:
+            continue
+        if datasets is None and dataset == fetch.LARGE and not fetch.available(dataset):
+            print(f"{experiment.name}, {dataset}: left out: not named", file=sys.stderr)
             continue
         try:
             adata, runs = planned(experiment, preset, dataset, seed=seed)

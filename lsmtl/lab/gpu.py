@@ -16,6 +16,7 @@ import pandas as pd
 
 from lsmtl._checks import one_of
 from lsmtl.data import plain
+from lsmtl.data.companions import HistoneMarks
 from lsmtl.lab import experiments, lease, records
 from lsmtl.lab.chapters import EXPERIMENTS
 from lsmtl.lab.experiments import planned
@@ -52,7 +53,7 @@ def bundle(folder, preset="gpu", only=()):
     for name in only or known:
         if name in EXPERIMENTS:
             for dataset, adata, runs in experiments.due(EXPERIMENTS[name], preset):
-                if isinstance(adata, pd.DataFrame):  # a table of tasks: no network
+                if isinstance(adata, pd.DataFrame | HistoneMarks):  # not a matrix
                     continue
                 parts.append(runs)
                 if runs and adata is not None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lsmtl import data
+from lsmtl.data.companions import HistoneMarks
 from lsmtl.data.preprocess import (
     common_genes,
     dense,
@@ -37,7 +38,8 @@ def load(name):
     A set without `obs["group"]` gets it: every sample is alone, but for those of a
     GTEx donor. So a file of one's own, by its path, fits every chapter. The tables of
     the companions are DataFrames; one of peptides gets the column `group`, whose
-    clusters are nearly identical, and loses peptides that `encode` doesn't read.
+    clusters are nearly identical, and loses peptides that `encode` doesn't read. Pairs
+    of cell types are `HistoneMarks`.
 
     Raises:
         FileNotFoundError: a set is on demand, and its files are not here.
@@ -52,6 +54,8 @@ def load(name):
 
 def grouped(adata):
     """`adata` with `obs["group"]`, filled in if there is none; a table as in `load`."""
+    if isinstance(adata, HistoneMarks):
+        return adata
     if isinstance(adata, pd.DataFrame):
         return peptides.readable(adata) if "peptide" in adata else adata
     if "group" not in adata.obs:

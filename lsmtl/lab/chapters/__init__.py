@@ -8,6 +8,7 @@ from lsmtl.lab.chapters import (
     base_networks,
     compendium,
     cost,
+    deepdiff,
     engine,
     from_given_to_learned,
     gain,
@@ -55,6 +56,7 @@ _MODULES = (  # as the book has them
     given_relations,
     peptides,
     from_given_to_learned,
+    deepdiff,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
