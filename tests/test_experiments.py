@@ -215,7 +215,7 @@ def test_groups_of_the_book_are_columns(name):
         elif here(dataset):
             found = scenarios.load(dataset)
             table = isinstance(found, pd.DataFrame | HistoneMarks)
-            assert group in (found if table else found.obs) or (table and group is None)
+            assert (table and group is None) or group in (found if table else found.obs)
 
 
 @pytest.mark.parametrize("name", experiments.KNOWN)
@@ -473,8 +473,9 @@ def test_strength_of_g_changes_the_result():
 def test_the_book_has_every_record_of_preset_laptop(name, tmp_path, monkeypatch):
     monkeypatch.setenv("LSMTL_RECORDS", str(tmp_path))
     for chosen in {*EXPERIMENTS[name].datasets} - {*ORIGINALS}:
-        table = results(EXPERIMENTS[name], "laptop", chosen, missing="show")
-        assert table["done"].all()
+        if EXPERIMENTS[name].size("laptop", chosen) is not None:
+            table = results(EXPERIMENTS[name], "laptop", chosen, missing="show")
+            assert table["done"].all()
 
 
 # --- From raw files to tensors --------------------------------------------------
