@@ -135,6 +135,10 @@ def test_profiles_are_means_drawn_to_zero_and_relations_follow_them(frame):
     same = (family[:, None] == family) & ~np.eye(len(names), dtype=bool)
     values = A.to_numpy()
     assert values[same].sum() / values.sum() > 3 * same.mean()
+    two = np.isin(task, names[:2])
+    apart = np.where(task == names[0], 1, -1) * y[two][0]  # as unlike as can be
+    unrelated = peptides.by_profile(X[two], apart[two], task[two], names[:2])
+    assert not unrelated.any(axis=None)
     empty = peptides.by_profile(X, y, task, [*names, "Z*09:09"])
     assert not empty.loc["Z*09:09"].any()  # no peptide, no relation
 
