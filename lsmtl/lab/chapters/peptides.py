@@ -73,7 +73,7 @@ def grid(method, strengths, couplings):
     return [*itertools.product(strengths, couplings)]
 
 
-def _runs(sizes, count):
+def _runs(sizes, landmarks):
     of_all = {k: sizes[k] for k in ("strengths", "couplings", "most")}
     of_few = of_all | {k: sizes[k] for k in ("focal", "enough")}
     of_rare = {k: sizes[k] for k in ("strengths", "couplings", "ratio", "negatives")}
