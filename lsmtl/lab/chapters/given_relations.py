@@ -53,7 +53,7 @@ def grid(method, strengths, couplings):
     return [*itertools.product(strengths, couplings)]
 
 
-def _runs(sizes, count):
+def _runs(sizes, landmarks):
     of_grid = {k: sizes[k] for k in ("strengths", "couplings")}
     of_pair = {k: sizes[k] for k in ("own", "common")}
     for seed in range(sizes["seeds"]):

@@ -73,13 +73,13 @@ def grid(method, strengths, couplings):
     return [*itertools.product(strengths, couplings)]
 
 
-def _runs(sizes, count):
-    shared = {k: sizes[k] for k in ("strengths", "couplings", "most")}
-    of_few = shared | {k: sizes[k] for k in ("focal", "enough")}
-    of_rare = shared | {k: sizes[k] for k in ("ratio", "negatives")}
+def _runs(sizes, landmarks):
+    of_all = {k: sizes[k] for k in ("strengths", "couplings", "most")}
+    of_few = of_all | {k: sizes[k] for k in ("focal", "enough")}
+    of_rare = {k: sizes[k] for k in ("strengths", "couplings", "ratio", "negatives")}
     for seed in range(sizes["seeds"]):
         for method in sizes["methods"]:
-            yield Run(method, {"scene": "all"} | shared, seed)
+            yield Run(method, {"scene": "all"} | of_all, seed)
         for peptides, method in itertools.product(sizes["peptides"], sizes["few"]):
             yield Run(method, {"scene": "few", "peptides": peptides} | of_few, seed)
         for method in sizes["rare"]:
@@ -94,7 +94,8 @@ def _measure(frame, run, device):
     scored = sorted(set(task))
     if c["scene"] == "rare":
         train, scored = rare(y, task, train, c["ratio"], c["negatives"], seed)
-    train = few_each(task, train, c["most"] or len(task), seed)
+    else:
+        train = few_each(task, train, c["most"], seed)
     if c["scene"] == "few":
         scored = focal(y, task, train, c["focal"], c["enough"])
         thin = few_each(task, train, c["peptides"], seed)
