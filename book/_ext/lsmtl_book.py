@@ -3,7 +3,8 @@
 `execute_notebooks: cache` looks at a chapter's own text only. Here the cache's place
 is named by a hash of the package, the records and the preset. When the hash changes,
 so does a setting that Sphinx watches, and all pages are read and executed again.
-Likewise, a changed table of contents renews the navigation of all pages.
+Likewise, a changed table of contents renews the navigation of all pages. Exercises are
+numbered page by page.
 
 Solutions stand in the pages, folded, and nowhere else: the search doesn't find their
 words, and the chapters' texts that come with the pages don't have them. With
@@ -81,6 +82,14 @@ def clean_sources(app, error):
         path.write_text(notebooks.without_solutions(path.read_text("utf-8")), "utf-8")
 
 
+def number_exercises(app, env):
+    """Count exercises within their page, as `lab.check` does."""
+    for kinds in env.toc_fignumbers.values():
+        for place, label in enumerate(kinds.get("exercise", {}), 1):
+            kinds["exercise"][label] = (place,)
+    return []  # no page has to be read again
+
+
 def setup(app):
     """Register with Sphinx."""
     app.add_config_value("book_contents", "", "html")
@@ -88,5 +97,6 @@ def setup(app):
     app.connect("config-inited", watch)
     app.connect("doctree-read", read)
     app.connect("builder-inited", search_without_solutions)
+    app.connect("env-get-updated", number_exercises, priority=900)  # Sphinx's are there
     app.connect("build-finished", clean_sources)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -127,8 +127,15 @@ def _figure(svg, alt, caption, badge):
     return HTML(f'<figure class="lsmtl-figure">{head}>{body}{below}</figure>')
 
 
-def table(frame, caption="", badge=""):
-    """Show a table; the first column names the row, floats get three decimals."""
+def table(frame, caption="", badge="", words=False):
+    """Show a table; the first column names the row, floats get three decimals.
+
+    Args:
+        frame: DataFrame; its cells may hold HTML.
+        caption: text above the table.
+        badge: the mark of the runs that it shows.
+        words: whether its cells are texts, which wrap, and not numbers.
+    """
     head = "".join(f'<th scope="col">{column}</th>' for column in frame.columns)
     rows = []
     for row in frame.itertuples(index=False):
@@ -136,9 +143,10 @@ def table(frame, caption="", badge=""):
         cells = "".join(f"<td>{cell}</td>" for cell in cells)
         rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
     above = " ".join(part for part in (badge, caption) if part)
+    kind = "lsmtl-table lsmtl-words" if words else "lsmtl-table"
     return HTML(
         '<div class="lsmtl-scroll" tabindex="0" role="group" aria-label="table">'
-        f'<table class="lsmtl-table"><caption>{above}</caption>'
+        f'<table class="{kind}"><caption>{above}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
