@@ -162,7 +162,11 @@ def by_profile(X, y, task, alleles):
     found = found - found.mean(1, keepdims=True)
     length = np.linalg.norm(found, axis=1, keepdims=True)
     found = found / np.where(length > 0, length, 1)
-    A = adjacency_from(found @ found.T, min(NEAREST, len(alleles) - 1))
+    alike = found @ found.T
+    np.fill_diagonal(alike, 0)
+    if alike.max() <= 0:  # no two profiles are alike: nobody is related
+        return pd.DataFrame(0.0, alleles, alleles)
+    A = adjacency_from(alike, min(NEAREST, len(alleles) - 1))
     return pd.DataFrame(A, alleles, alleles)
 
 

@@ -48,6 +48,12 @@ COLOURS = {
     "graph, shuffled": "#a0709a",
     "landmarks": "#a45bc4",
     "random genes": "#8a8a1e",
+    "random relations": "#808080",
+    "given relations": "#5f9a1c",
+    "correlation": "#d0700f",
+    "G's relations": "#d9534f",
+    "G's, no signs": "#c4558c",
+    "MTRL": "#3d7fc4",
 }
 OTHERS = ("#1697a6", "#d0700f", "#d6599b")  # for what is no method: cohorts, projects
 

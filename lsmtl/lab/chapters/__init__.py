@@ -10,6 +10,7 @@ from lsmtl.lab.chapters import (
     cost,
     deepdiff,
     engine,
+    from_given_to_learned,
     gain,
     given_relations,
     learned_relations,
@@ -54,6 +55,7 @@ _MODULES = (  # as the book has them
     your_own_matrix,
     given_relations,
     peptides,
+    from_given_to_learned,
     deepdiff,
 )
 

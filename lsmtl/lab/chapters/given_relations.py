@@ -228,7 +228,13 @@ EXPERIMENT = Experiment(
         },
         "laptop": LAPTOP,
     },
-    special={("laptop", "school"): {"methods": [m for m in METHODS if "RBF" not in m]}},
+    special={
+        ("laptop", "school"): {
+            "methods": [m for m in METHODS if "RBF" not in m],
+            "strengths": [0.01, 0.1, 1, 10],
+            "couplings": [100, 10_000, 1_000_000],  # its features are larger
+        }
+    },
     runs=_runs,
     measure=_measure,
 )

@@ -243,7 +243,8 @@ EXPERIMENT = Experiment(
         "laptop": LAPTOP,
     },
     special={
-        ("laptop", "simulated-peptides"): {"negatives": 200, "ratio": 20, "seeds": 5}
+        ("laptop", "simulated-peptides"): {"negatives": 200, "ratio": 20},
+        ("laptop", "mhc"): {"seeds": 2},
     },
     runs=_runs,
     measure=_measure,
