@@ -28,6 +28,8 @@ COLOURS = {
     "KNN": "#b8860b",
     "kernel ridge": "#128f8b",
     "reduced rank": "#4d9e4d",
+    "SVR": "#8f7ab8",
+    "two-layer SVR": "#a3546a",
     "MLP": "#7272d8",
     "D-GEX": "#7d8aa6",
     "SemiGAN": "#b35fb3",
