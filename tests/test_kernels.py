@@ -802,6 +802,7 @@ def test_data_that_don_t_fit_are_named(world, change, match):
         (MeanRegularized(kernel="rbf"), "kernel 'rbf' needs dual=True"),
         (MeanRegularized(kernel="precomputed", dual=True), "must be square"),
         (MeanRegularized(solver="lu"), "auto, direct, cg; got 'lu'"),
+        (MeanRegularized(dual="no"), "dual must be one of False, True; got 'no'"),
         (MeanRegularized(tol=0), "tol must be positive, got 0"),
         (GraphRegularized(A[:4, :4]), "for 4 tasks and the data have 5"),
         (GraphRegularized(A[:, :4]), r"adjacency must have the shape \(T, T\)"),
@@ -862,6 +863,11 @@ def test_predictions_need_a_fit_its_columns_and_its_tasks(world, make):
         (lambda: mean_adjacency(2, -1.0), "coupling must be finite and at least"),
         (lambda: adjacency_from(-np.ones((2, 2))), "a positive entry beside"),
         (lambda: adjacency_from(A, 0), "neighbours must be a positive whole"),
+        (lambda: task_kernel(3), r"shape \(T, T\), got \(\)"),
+        (lambda: pairwise_form(np.ones((3, 1)), np.eye(2)), "each of 2 tasks, got 3"),
+        (lambda: laplacian_form(np.ones((3, 1)), np.eye(2)), "each of 2 tasks, got 3"),
+        (lambda: multitask_kernel(A, [-1], [0], [[1.0]]), "s must be places from 0 to"),
+        (lambda: multitask_kernel(A, [0], [T], [[1.0]]), "t must be places .* got 5"),
     ],
 )
 def test_matrices_that_aren_t_allowed_are_named(call, match):

@@ -107,6 +107,7 @@ class Individual(BaseEstimator):
             raise ValueError("tol must be positive, got 0")
         one_of("loss", self.loss, LOSSES)
         one_of("solver", self.solver, SOLVERS)
+        one_of("dual", self.dual, (False, True))
         if not self.dual and self.loss == "hinge":
             raise ValueError("the loss 'hinge' needs dual=True: it has no curvature")
         if not self.dual and self.kernel != "linear":

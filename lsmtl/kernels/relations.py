@@ -3,6 +3,7 @@
 import numpy as np
 
 from lsmtl._checks import finite, whole
+from lsmtl.kernels._inputs import numbers
 
 
 def square(name, matrix):
@@ -68,7 +69,8 @@ def pairwise_form(W, adjacency):
     >>> pairwise_form([[1.], [3.]], [[0, 2], [2, 0]])
     8.0
     """
-    A, W = checked_adjacency(adjacency), np.asarray(W, dtype=float)
+    A = checked_adjacency(adjacency)
+    W = _weights(W, len(A))
     differences = W[:, None] - W  # (T, T, d)
     return float((A * (differences**2).sum(-1)).sum() / 2)
 
@@ -83,8 +85,16 @@ def laplacian_form(W, adjacency):
     >>> laplacian_form([[1.], [3.]], [[0, 2], [2, 0]])
     8.0
     """
-    W = np.asarray(W, dtype=float)
-    return float(np.vdot(W, laplacian(adjacency) @ W))
+    L = laplacian(adjacency)
+    W = _weights(W, len(L))
+    return float(np.vdot(W, L @ W))
+
+
+def _weights(W, tasks):
+    W = numbers("W", W, 2)
+    if len(W) != tasks:
+        raise ValueError(f"W must have a row for each of {tasks} tasks, got {len(W)}")
+    return W
 
 
 def mean_adjacency(tasks, coupling=1.0):
@@ -116,7 +126,8 @@ def task_kernel(adjacency):
     >>> task_kernel([[0, 1], [1, 0]]).round(3).tolist()
     [[0.667, 0.333], [0.333, 0.667]]
     """
-    return inverse(np.eye(len(adjacency)) + laplacian(adjacency))
+    L = laplacian(adjacency)
+    return inverse(np.eye(len(L)) + L)
 
 
 def inverse(matrix):
@@ -161,10 +172,20 @@ def multitask_kernel(relations, s, t, base):
         t: (m,) those of the rows z.
         base: $K_B$ (n, m).
 
+    Raises:
+        ValueError: a place that `relations` doesn't have.
+
     >>> multitask_kernel([[2, 1], [1, 2]], [0], [0, 1], [[3., 3.]]).tolist()
     [[6.0, 3.0]]
     """
-    return np.asarray(relations)[np.ix_(s, t)] * np.asarray(base)
+    K_T = square("relations", relations)
+    for name, places in {"s": s, "t": t}.items():
+        wrong = [k for k in places if k not in range(len(K_T))]
+        if wrong:
+            raise ValueError(
+                f"{name} must be places from 0 to {len(K_T) - 1}, got {wrong[0]!r}"
+            )
+    return K_T[np.ix_(s, t)] * np.asarray(base)
 
 
 def adjacency_from(relations, neighbours=None):
