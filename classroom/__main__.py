@@ -22,7 +22,10 @@ def main():
     given = parser.parse_args()
     folder = given.folder or ROOT / "_build" / given.what
     if given.what != "check":
-        MAKE[given.what](folder)
+        try:
+            MAKE[given.what](folder)
+        except ValueError as error:
+            sys.exit(f"error: {error}")
         print(f"wrote {folder}")
         return
     found = leaks.in_files(folder, leaks.solutions())

@@ -29,12 +29,15 @@ def tree(folder, chapters=None):
     """Write the assignments.
 
     Args:
-        folder: where; what is there is removed first.
+        folder: where; only its folder `source` is replaced, as what nbgrader adds
+            (submissions, grades) and its settings, once written, are the course's.
         chapters: paths of chapters; None takes all that have exercises.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    (folder / "nbgrader_config.py").write_text(CONFIG)
+    shutil.rmtree(folder / "source", ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = folder / "nbgrader_config.py"
+    if not settings.exists():
+        settings.write_text(CONFIG)
     for chapter in chapters or plain.chapters():
         if notebooks.exercises(chapter):
             path = folder / "source" / chapter.stem / f"{chapter.stem}.ipynb"

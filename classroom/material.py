@@ -24,11 +24,12 @@ def student(folder, chapters=None):
     """Write the students' folder and its zip.
 
     Args:
-        folder: where; what is there is removed first.
+        folder: where; what an earlier call wrote there is removed first.
         chapters: paths of chapters; None takes all.
 
     Raises:
-        ValueError: a solution stands in one of the files. There is no zip then.
+        ValueError: the folder holds something else, or a solution stands in one of the
+            files. There is no zip then.
     """
     _frame(folder, "student")
     for path in (folder / "lsmtl" / "lab" / "chapters").glob("[a-z]*.py"):
@@ -46,8 +47,11 @@ def instructor(folder, chapters=None):
     """Write the instructors' folder: solutions, outputs, notes for marking; its zip.
 
     Args:
-        folder: where; what is there is removed first.
+        folder: where; what an earlier call wrote there is removed first.
         chapters: paths of chapters; None takes all.
+
+    Raises:
+        ValueError: the folder holds something else.
     """
     _frame(folder, "instructor")
     chapters = chapters or plain.chapters()
@@ -61,8 +65,12 @@ def instructor(folder, chapters=None):
 
 def _frame(folder, reader):
     """All but the notebooks."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.with_suffix(".zip").unlink(missing_ok=True)
+    if folder.exists():
+        names = {path.name for path in folder.iterdir()} if folder.is_dir() else {""}
+        if names and (not {"lsmtl", "notebooks"} <= names or ".git" in names):
+            raise ValueError(f"{folder} holds something else; name a folder of its own")
+        shutil.rmtree(folder)
+    Path(f"{folder}.zip").unlink(missing_ok=True)
     (folder / "notebooks").mkdir(parents=True)
     for name in PACKAGE:
         skipped = shutil.ignore_patterns("__pycache__")

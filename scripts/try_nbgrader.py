@@ -7,6 +7,7 @@ with what they should be. nbgrader comes over the network, once, into `_build`.
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -54,6 +55,7 @@ def main(stems):
     """Make, submit, grade, compare."""
     course = ROOT / "_build" / "try-nbgrader"
     chapters = [c for c in notebooks.chapters() if c.stem in stems]
+    shutil.rmtree(course, ignore_errors=True)
     grading.tree(course, chapters)
     programs = environment(ROOT / "_build" / "nbgrader-venv")
     usual = {

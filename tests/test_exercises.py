@@ -7,6 +7,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+import torch
 
 from lsmtl.lab import check
 from lsmtl.lab.chapters import CHECKERS
@@ -89,6 +90,29 @@ def test_a_typical_mistake_gets_its_hint(name, wrong, hint):
 
 def test_every_exercise_has_two_typical_mistakes():
     assert all(len(pairs) >= 2 for pairs in WRONG.values())
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        object(),
+        [1, [2, 3]],
+        [("a", 1, 2)],
+        np.array(["a", "b"]),
+        np.full((3, 3), 0.1),
+        torch.full((3,), 0.1, requires_grad=True),
+    ],
+    ids=["nothing", "object", "ragged", "triple", "words", "square", "gradient"],
+)
+def test_an_answer_of_an_odd_form_is_no_traceback(odd):
+    for name in CHECKERS:
+        verdict = check(name, lambda *_: odd)
+        assert not verdict and verdict.message
+
+
+def test_a_tensor_with_a_gradient_is_as_good_as_its_numbers():
+    assert check("masked-low-rank.1", lambda c: torch.tensor(c**2, requires_grad=True))
 
 
 def test_what_is_no_function_or_no_exercise_is_said():

@@ -23,7 +23,7 @@ from lsmtl.lab import check
 from lsmtl.lab.notebooks import chapters, exercises
 
 EXERCISES = {e.name: e for chapter in chapters() for e in exercises(chapter)}
-ABSENT = r"`make |>make |papermill|scripts/|tests/|CONTRIBUTING|_build|this repository"
+ABSENT = r"(?m)`make |>make |^make |papermill|scripts/|tests/|CONTRIBUTING|_build|this repository"
 
 
 @pytest.fixture(scope="module")
@@ -387,3 +387,26 @@ def test_an_assignment_is_the_solution_and_what_is_cut_leaves_the_stub(chapter):
         exec(cut, scope)
         with pytest.raises(AssertionError, match="Not written yet"):
             exec(grade.source, scope | {"lab": checks})
+
+
+def test_what_others_wrote_is_not_removed(tmp_path, monkeypatch):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("all of it")
+    for make in (material.student, material.instructor):
+        with pytest.raises(ValueError, match="holds something else"):
+            make(mine, [])
+    assert (mine / "thesis.txt").exists()
+    monkeypatch.setattr("sys.argv", ["classroom", "student", str(mine)])
+    with pytest.raises(SystemExit, match=r"error: .*mine holds something else"):
+        classroom_main()
+
+
+def test_new_assignments_leave_a_course_as_it_is(tmp_path):
+    (tmp_path / "submitted").mkdir()
+    (tmp_path / "nbgrader_config.py").write_text("mine")
+    (tmp_path / "source" / "old").mkdir(parents=True)
+    grading.tree(tmp_path, [next(c for c in chapters() if c.stem == "transcriptome")])
+    assert (tmp_path / "submitted").exists()
+    assert (tmp_path / "nbgrader_config.py").read_text() == "mine"
+    assert [p.name for p in (tmp_path / "source").iterdir()] == ["transcriptome"]

@@ -29,6 +29,10 @@ def chapters():
         FileNotFoundError: this is no checkout of the book.
     """
     toc = ROOT / "_toc.yml"
+    if not toc.exists():
+        raise FileNotFoundError(
+            f"the chapters' texts aren't in {ROOT}: this needs a clone of the book"
+        )
     listed = re.findall(r"file: (\S+)", toc.read_text("utf-8"))
     place = {ROOT / f"{page}.md": number for number, page in enumerate(listed)}
     pages = [page for page in notebooks.chapters() if page in place]

@@ -70,6 +70,12 @@ def check(name, answer):
         checker(ask)
     except Wrong as wrong:
         return Verdict(False, str(wrong))
+    except Exception as error:  # of the checker, which got what it can't read
+        return Verdict(
+            False,
+            f"What your function returns can't be read as an answer ({error}): "
+            "has it the form that the docstring asks for?",
+        )
     return Verdict(True, "Right.")
 
 
@@ -77,9 +83,11 @@ def numbers(got, shape):
     """The answer as an array of that shape, or what is wrong with it."""
     if got is None:
         raise Wrong("Your function returns None: is the return missing?")
+    if hasattr(got, "detach"):  # a tensor of torch, whose history doesn't matter here
+        got = got.detach()
     try:
         got = np.asarray(got, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):
         raise Wrong(f"Numbers are needed, your function returns {got!r}.") from None
     if got.shape != shape:
         raise Wrong(f"The result should have the shape {shape}, yours has {got.shape}.")
@@ -109,9 +117,8 @@ def predicted(got, right, hints):
     """
     if got is None:
         raise Wrong("Your function returns None: is the return missing?")
-    if got == right:
-        return
-    if not isinstance(got, str) or got not in hints:
+    if not isinstance(got, str) or got not in {right, *hints}:
         words = ", ".join(repr(word) for word in sorted([right, *hints]))
         raise Wrong(f"Return one of {words}, not {got!r}.")
-    raise Wrong(hints[got])
+    if got != right:
+        raise Wrong(hints[got])
