@@ -23,7 +23,10 @@ from lsmtl.lab import check
 from lsmtl.lab.notebooks import chapters, exercises
 
 EXERCISES = {e.name: e for chapter in chapters() for e in exercises(chapter)}
-ABSENT = r"(?m)`make |>make |^make |papermill|scripts/|tests/|CONTRIBUTING|_build|this repository"
+ABSENT = (
+    r"(?m)`make |>make |^make |papermill|scripts/|tests/|CONTRIBUTING|_build|"
+    "this repository"
+)
 
 
 @pytest.fixture(scope="module")

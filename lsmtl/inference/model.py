@@ -435,7 +435,9 @@ class written:
         if self.path.is_dir():
             raise ValueError(f"{self.path} is a folder")
         if self.path.exists() and not self.force:
-            raise ValueError(f"{self.path} is there already; force (--force) replaces it")
+            raise ValueError(
+                f"{self.path} is there already; force (--force) replaces it"
+            )
         try:
             self.part.touch()
             self.part.unlink()
