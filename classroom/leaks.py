@@ -69,7 +69,7 @@ def in_text(text, known):
             are looked at one by one.
         known: `Solution`s.
     """
-    strings = _strings_of_json(text) or {text}
+    strings = _strings_of_json(text) or {text, *_quoted(text)}
     shown = [_as_shown(s) if "</" in s else s for s in strings]
     words = _squeezed("\n".join(shown))
     wanted = {shape for s in known for shape in s.shapes}
@@ -124,6 +124,14 @@ def _strings_of_json(text):
         with contextlib.suppress(ValueError):
             return {s for p in part if p.strip() for s in _strings(json.loads(p))}
     return set()
+
+
+def _quoted(text):
+    """What strings of a script say, where they have escapes."""
+    for literal in re.findall(r'"(?:[^"\\\n]|\\.)*"', text):
+        if "\\" in literal:
+            with contextlib.suppress(ValueError):
+                yield json.loads(literal)
 
 
 def _strings(value):

@@ -162,6 +162,7 @@ def planted(solution):
     yield "kept in a variable", re.sub(r"\breturn\b", "answer =", other)
     yield "in prose", f"Look:\n\n```python\n{other}\n```\nThat is all."
     yield "on a page", f"<div><pre><b>{html.escape(other)}</b></pre></div>"
+    yield "in a script", f"var page = 1; show({json.dumps(other)}, 'x')"
     yield "its words", f"<p>{html.escape(solution.split(chr(10))[-4])}</p>"
     for kind in ("metadata", "output", "attachment", "source"):
         notebook = nbformat.v4.new_notebook(cells=[copy.deepcopy(cell)])
