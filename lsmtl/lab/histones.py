@@ -14,6 +14,19 @@ from lsmtl._checks import one_of, whole
 from lsmtl.data.histones import GenePairs
 from lsmtl.deepdiff import correlation, predict
 
+PAIRS = (  # Table 6 of the appendix: cell types A and B
+    ("E123", "E003"),
+    ("E116", "E003"),
+    ("E123", "E116"),
+    ("E003", "E005"),
+    ("E003", "E006"),
+    ("E006", "E007"),
+    ("E005", "E006"),
+    ("E003", "E004"),
+    ("E004", "E006"),
+    ("E037", "E038"),
+)
+BASE = "two-layer SVR"  # what relative performance is relative to
 C = (0.1, 1, 10, 100)
 FOLDS = 3
 ALPHAS = np.logspace(-1, 6, 15)

@@ -6,22 +6,10 @@ import pandas as pd
 from lsmtl.deepdiff import VARIANTS
 from lsmtl.lab import histones, records
 from lsmtl.lab.experiments import tuned
+from lsmtl.lab.histones import BASE, PAIRS
 from lsmtl.lab.show import badge
 
-PAIRS = (  # Table 6 of the appendix: cell types A and B
-    ("E123", "E003"),
-    ("E116", "E003"),
-    ("E123", "E116"),
-    ("E003", "E005"),
-    ("E003", "E006"),
-    ("E006", "E007"),
-    ("E005", "E006"),
-    ("E003", "E004"),
-    ("E004", "E006"),
-    ("E037", "E038"),
-)
 PRINTED = {"Aux": (173.20, 172.58), "Raw+Aux": (179.17, 192.33)}  # Table 3, percent
-BASE = "two-layer SVR"  # what relative performance is relative to
 ORDER = (*histones.RIVALS, *VARIANTS)
 
 

@@ -11,7 +11,7 @@ from lsmtl.deepdiff import VARIANTS, DeepDiff, fit, predict
 from lsmtl.lab import histones
 from lsmtl.lab.exercises import expect, predicted
 from lsmtl.lab.experiments import Experiment, Run
-from lsmtl.lab.pairs import BASE, PAIRS
+from lsmtl.lab.histones import BASE, PAIRS
 
 MAPS = "Raw"  # the variant whose attention is recorded
 REGIONS = 5  # of occlusion
