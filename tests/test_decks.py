@@ -180,8 +180,10 @@ def test_text_becomes_html(chapter):
     cited = chapters.Block("text", source)
     assert "[Lin 1989; Wolpert 1992]" in html.text(cited, {})
     assert "<em>Deep base networks</em>" in html.text(cited, {})
-    with pytest.raises(ValueError, match="role 'ref'"):
-        html.text(chapters.Block("text", "{ref}`x`"), {})
+    named = chapters.Block("text", "See {ref}`D7 <erratum-d7>`.")
+    assert "See <em>D7</em>." in html.text(named, {})
+    with pytest.raises(ValueError, match="role 'doc'"):
+        html.text(chapters.Block("text", "{doc}`x`"), {})
 
 
 def output(data):

@@ -28,7 +28,9 @@ def _role(renderer, tokens, index, options, env):
     if role == "cite":
         keys = [re.sub(r"(\D+)(\d+)", r"\1 \2", key).title() for key in text.split(",")]
         return f'<span class="cite">[{"; ".join(keys)}]</span>'
-    raise ValueError(f"role {role!r} can't be shown on a slide; eq and cite can")
+    if role == "ref":
+        return f"<em>{html.escape(text.split(' <')[0])}</em>"
+    raise ValueError(f"role {role!r} can't be shown on a slide; eq, cite, ref can")
 
 
 def _link(renderer, tokens, index, options, env):
