@@ -18,9 +18,11 @@ TOO_WIDE = """() => {
   ).map(e => e.outerHTML.slice(0, 100)).concat(['the page']);
 }"""
 
+# What is only for screen readers isn't seen, and its width is that of their fonts.
 CUT_MATH = """() => [...document.querySelectorAll('div.math')].filter(
   e => [e, ...e.querySelectorAll('*')].some(
-    n => n.clientWidth && n.scrollWidth > n.clientWidth + 1)
+    n => n.clientWidth && n.scrollWidth > n.clientWidth + 1
+      && !n.closest('mjx-assistive-mml'))
 ).map(e => e.id + e.previousElementSibling?.id)"""
 
 FOLDED = ".dropdown.toggle-hidden > .toggle-button, details:not([open]) > summary"
