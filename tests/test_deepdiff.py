@@ -297,6 +297,12 @@ def test_bins_are_summed_and_marks_kept(marks):
         data.pairs(marks, "A", "C")
 
 
+def test_what_is_planted_is_that_of_the_world_and_not_of_the_genes_drawn():
+    few, many = (data.simulate_histones((n, 1, 1), 50, n).planted for n in (1, 3000))
+    assert np.array_equal(few, many)
+    assert np.allclose(few[0], few[0, ::-1])  # enhancers lie on either side alike
+
+
 def test_simulated_marks_do_what_is_planted():
     marks = data.simulate_histones((3000, 10, 10), bins=20, seed=1)
     again = data.simulate_histones((3000, 10, 10), bins=20, seed=1)

@@ -11,6 +11,7 @@ from lsmtl.data.companions import MARKS, HistoneMarks
 
 REGULATED = 2.0  # log2 change from which a gene counts as regulated
 ALIKE = 0.5  # correlation of a simulated gene between cell types
+DISTANCES = (0.15, 0.6)  # of simulated enhancers from the start
 PARTS = ("train", "valid", "test")
 
 
@@ -140,7 +141,8 @@ def simulate_histones(genes=(10_000, 2_360, 6_100), bins=200, seed=0):
     y = 4 * (p + 1) / (1 + np.exp(4 * r)) + e + 0.5 * rng.normal(size=e.shape)
     transcribed = 0.5 * y / y.std() + rng.normal(size=y.shape)
     carried = dict(zip(MARKS, (e, p, h, r, transcribed), strict=True))
-    shapes = _shapes(np.linspace(-1, 1, bins), rng.uniform(0.15, 0.6, size=(n, 1)))
+    place = np.linspace(-1, 1, bins)
+    shapes = _shapes(place, rng.uniform(*DISTANCES, size=(n, 1)))
     signal = {}
     for cell, name in enumerate("AB"):
         rate = [
@@ -152,7 +154,8 @@ def simulate_histones(genes=(10_000, 2_360, 6_100), bins=200, seed=0):
     counts = rng.poisson(100 * 2**y.T)
     expression = pd.DataFrame(counts, index=names, columns=list("AB"))
     effect = {"H3K4me1": 1, "H3K4me3": 1, "H3K9me3": 0, "H3K27me3": -1, "H3K36me3": 1}
-    planted = np.stack([effect[mark] * shapes[mark].mean(0) for mark in MARKS])
+    even = _shapes(place, np.linspace(*DISTANCES, 200)[:, None])  # whoever was drawn
+    planted = np.stack([effect[mark] * even[mark].mean(0) for mark in MARKS])
     return HistoneMarks(
         signal, expression, names, np.repeat(PARTS, numbers), MARKS, planted
     )
