@@ -77,8 +77,8 @@ def pairs(marks, a, b, bins=None):
     spread[spread == 0] = 1
     signals = [(s - mean) / spread for s in signals]
 
-    million = marks.expression / marks.expression.sum() * 1e6
-    levels = [np.log2(1 + million[cell].loc[marks.genes].to_numpy()) for cell in (a, b)]
+    level = log_expression(marks)
+    levels = [level[cell].to_numpy() for cell in (a, b)]
     change = levels[0] - levels[1]
     high = [level > np.median(level[train]) for level in levels]
     columns = [
@@ -89,6 +89,12 @@ def pairs(marks, a, b, bins=None):
     columns += [torch.as_tensor(c) for c in (*high, np.abs(change) >= REGULATED)]
     genes = GenePairs(*columns)
     return {part: genes[torch.as_tensor(marks.part == part)] for part in PARTS}
+
+
+def log_expression(marks):
+    """log2(1 + counts per million) of a set's genes, a DataFrame genes × cell types."""
+    million = marks.expression / marks.expression.sum() * 1e6
+    return np.log2(1 + million.loc[marks.genes])
 
 
 def _log_signal(counts, bins):
