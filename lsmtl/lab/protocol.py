@@ -21,7 +21,7 @@ from lsmtl.data.splits import assemble
 from lsmtl.lab import shallow
 from lsmtl.lab.experiments import Run
 from lsmtl.lab.measuring import drawn, scores, thin
-from lsmtl.lab.penalties import regularizer
+from lsmtl.lab.penalties import METHODS, regularizer
 from lsmtl.networks import MLP, DenseNet
 from lsmtl.semigan import SemiGAN, fit_semigan
 from lsmtl.training import Recipe, fit, predict
@@ -39,14 +39,8 @@ SHALLOW = MappingProxyType(  # the paper's name → ours
 )
 DROPOUT = (0.05, 0.1, 0.25)  # the paper's
 STRENGTH = MappingProxyType(  # λ: a decade apart, as the paper's 0.1, 1, 10
-    {
-        "SemiGAN": (0.1, 1.0, 10.0),
-        "Deep-GO-MTL": (0.01, 0.1, 1.0),
-        "Deep-CNMTL": (0.1, 1.0, 10.0),
-        "Deep-AMTL": (0.1, 1.0, 10.0),
-        "Deep-AMTFL": (0.1, 1.0, 10.0),
-        "Deep-LSMTL": (0.01, 0.1, 1.0),
-    }
+    {"SemiGAN": (0.1, 1.0, 10.0)}
+    | {name: method.strengths for name, method in METHODS.items() if method.strengths}
 )
 DGEX_DROPOUT = (0.0, 0.1, 0.25)  # D-GEX's
 DGEX_STEPS = 3  # in an epoch of D-GEX, where there are few profiles
