@@ -36,6 +36,11 @@ class Page(NamedTuple):
         return self.name.rpartition("/")[2]
 
     @property
+    def short(self):
+        """The title up to its first colon."""
+        return self.title.partition(":")[0]
+
+    @property
     def minutes(self):
         """To read and run, with all exercises."""
         return self.reading + self.exercises
