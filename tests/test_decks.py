@@ -7,17 +7,16 @@ from types import SimpleNamespace
 import jupytext
 import matplotlib.pyplot as plt
 import pytest
-import yaml
 from myst_nb.core.read import read_myst_markdown_notebook
 
 from classroom.slides import __main__ as slides
 from classroom.slides import chapters, decks, html, panels
-from lsmtl.lab import ROOT, notebooks, show
+from lsmtl.lab import contents, notebooks, show
 
 DECKS = decks.load()
 PARTS = {
-    part["caption"]: [c["file"].removeprefix("book/") for c in part["chapters"]]
-    for part in yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))["parts"]
+    part: [page.name for page in pages]
+    for part, pages in contents.parts(contents.pages()).items()
 }
 every_deck = pytest.mark.parametrize("part", DECKS)
 

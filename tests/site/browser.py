@@ -9,11 +9,12 @@ import threading
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
-from sphinx_external_toc.parsing import parse_toc_yaml
+
+from lsmtl.lab import contents
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
-PAGES = [f"{name}.html" for name in parse_toc_yaml(ROOT / "_toc.yml")]
+PAGES = [f"book/{name}.html" for name in contents.pages()]
 WIDTHS = (390, 1280)  # a phone, a projector
 SCHEMES = ("light", "dark")
 
