@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from bs4 import BeautifulSoup
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-DROPPED = ".headerlink, .only-dark, script, button, input, .sd-tab-set > label"
+DROPPED = ".headerlink, .only-dark, script, style, button, input, .sd-tab-set > label"
 LINKS_KEPT = ("http", "https", "mailto")
 POINTS = 0.9  # of a figure's point on paper: text of 10 points becomes 9
 
@@ -100,7 +100,8 @@ def _chapter(site, name, part, names):
 
 
 def _drawing(svg):
-    """A figure as wide as its text wants, not as the page."""
+    """A figure as wide as its text wants, not as the page; without unused names."""
+    svg = re.sub(r' id="image\w+"', "", svg)
     box = re.search(r'viewBox="\S+ \S+ (\S+) ', svg)
     width = f"width:{float(box[1]) * POINTS:.0f}pt;max-width:100%;height:auto"
     return re.sub(r'style="width:100%;[^"]*"', f'style="{width}"', svg, count=1)
@@ -114,6 +115,8 @@ def _open(soup, body):
         label.insert_before(title)
     for element in body.select(DROPPED):
         element.decompose()
+    for box in body.select("#exercise-content, #solution-content"):
+        del box["id"]  # each exercise has these
     for link in body.select("a[download]"):
         (link.find_parent("p") or link).decompose()
     for fold in body.select("details"):
@@ -202,21 +205,25 @@ def lower(body, levels):
     )
 
 
-def scripts(site, name):
-    """The scripts and style sheets that a page's look needs: those of its math.
+def looks(site, names):
+    """The style sheets of the pages, and the scripts that draw math.
 
     Args:
         site: folder of the built book.
-        name: of a page with math.
+        names: of pages; the first one with math is asked.
     """
-    soup = BeautifulSoup((site / f"{name}.html").read_text("utf-8"), "html.parser")
-    settings = soup.find("script", string=re.compile("window.MathJax"))
-    files = [(link, "href") for link in soup.select("link[rel=stylesheet]")]
-    files += [(s, "src") for s in soup.select("script[src*=tex-svg]")]
-    for element, attribute in files:
-        path = urlsplit(element[attribute]).path
-        element[attribute] = ((site / name).parent / path).resolve().as_uri()
-    return "\n".join(str(e) for e in [settings, *(f for f, _ in files)] if e)
+    for name in names:
+        page = site / f"{name}.html"
+        soup = BeautifulSoup(page.read_text("utf-8"), "html.parser")
+        settings = soup.find("script", string=re.compile("window.MathJax"))
+        if settings:
+            break
+    files = soup.select("link[rel=stylesheet], script[src*=tex-svg]")
+    for element in files:
+        attribute = "href" if element.name == "link" else "src"
+        path = page.parent / unquote(urlsplit(element[attribute]).path)
+        element[attribute] = path.resolve().as_uri()
+    return "\n".join(str(e) for e in [settings, *files] if e)
 
 
 def escaped(text):

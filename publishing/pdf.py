@@ -6,22 +6,18 @@ numbers. Each chapter has a kind of page of its own, which carries its running h
 """
 
 import json
-import os
-import shutil
 from datetime import date
 from pathlib import Path
 
 import matplotlib
 import yaml
-from playwright.sync_api import sync_playwright
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import Fit
 
-from publishing.document import chapters, escaped, lower, scripts
+from publishing.browser import need, opened
+from publishing.document import chapters, escaped, looks, lower
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDTH = 643  # CSS pixels of a line: A4 less its margins, 170 mm
 FONTS = Path(matplotlib.get_data_path(), "fonts", "ttf")
 FACES = {  # Matplotlib brings them, so that the book looks the same everywhere
@@ -87,7 +83,7 @@ def document(site, toc):
     return (
         '<!DOCTYPE html><html lang="en" data-theme="light"><head>'
         f'<meta charset="utf-8"><title>{escaped(about["title"])}</title>'
-        f"{scripts(site, found[0].name)}"
+        f"{looks(site, [c.name for c in found])}"
         f"<style>{faces}\n{css}\n{heads}</style></head><body>"
         f"{_cover(about)}{_contents(found)}{''.join(body)}</body></html>"
     ), found
@@ -139,8 +135,7 @@ def _entry(chapter, sections=False):
 def _sections(chapter):
     """The sections of a chapter in a line, as links."""
     return " · ".join(
-        f'<a href="#{anchor}">{escaped(title)}&nbsp;'
-        f'<i data-page="{anchor}"></i></a>'
+        f'<a href="#{anchor}">{escaped(title)}&nbsp;<i data-page="{anchor}"></i></a>'
         for anchor, title in chapter.sections
     )
 
@@ -183,27 +178,17 @@ def print_book(site, toc, output):
     Raises:
         FileNotFoundError: there is no book, or no Chromium.
     """
-    if not (site / "index.html").is_file():
-        raise FileNotFoundError(f"no book in {site}; run `make book` first")
-    if not CHROMIUM:
-        raise FileNotFoundError("no Chromium: install it or name it in $CHROMIUM")
+    need(site)
     output.parent.mkdir(parents=True, exist_ok=True)
     source = output.with_suffix(".html")
     text, found = document(site, toc)
     source.write_text(text, "utf-8")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = chromium.new_page(viewport={"width": WIDTH, "height": 1000})
-        page.set_default_timeout(600_000)
-        page.emulate_media(media="print", color_scheme="light")
-        page.goto(source.resolve().as_uri())
-        page.evaluate("MathJax.startup.promise.then(() => document.fonts.ready)")
+    with opened(source, WIDTH) as page:
         page.evaluate(FIT)
         paper = {"path": output, "prefer_css_page_size": True, "print_background": True}
         page.pdf(**paper)
         page.evaluate(NUMBER, places(PdfReader(output)))
         page.pdf(**paper, tagged=True)
-        chromium.close()
     _describe(output, found)
     return len(PdfReader(output).pages)
 
@@ -245,4 +230,3 @@ def _describe(output, found):
             mark(title, anchor, own)
     writer.page_mode = "/UseOutlines"
     writer.write(output)
-
