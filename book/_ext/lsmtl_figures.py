@@ -77,10 +77,11 @@ def describe(kind, inside):
         label, caption = None, re.search(r"<caption[^>]*>(.*?)</caption>", inside, re.S)
     caption = caption[1] if caption else ""
     badges = " ".join(BADGE.findall(caption))
-    text = re.sub(r"<[^>]*>", "", BADGE.sub("", caption))
     if label:
-        text = re.split(r"[:.;](?:\s|$)", label[1], maxsplit=1)[0]
-    return " ".join(html.unescape(text).split()) or "without a caption", badges
+        text = re.split(r"[:.;](?:\s|$)", html.unescape(label[1]), maxsplit=1)[0]
+    else:
+        text = html.unescape(re.sub(r"<[^>]*>", "", BADGE.sub("", caption)))
+    return " ".join(text.split()) or "without a caption", badges
 
 
 def slug(text):
