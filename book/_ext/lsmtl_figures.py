@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from docutils import nodes
+from docutils.utils import new_document
 from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solution_node
 from sphinx_external_toc.parsing import parse_toc_yaml
 
@@ -183,8 +184,21 @@ def _lists(shown, address):
     return made
 
 
+def search_without_lists(app):
+    """Let the search find the index by its title, and the rest on its own page."""
+    if not hasattr(app.builder, "index_page"):  # not HTML
+        return
+    index_page = app.builder.index_page
+
+    def index(name, doctree, title):
+        index_page(name, new_document("") if name == PAGE else doctree, title)
+
+    app.builder.index_page = index
+
+
 def setup(app):
     """Register with Sphinx."""
+    app.connect("builder-inited", search_without_lists)
     app.connect("doctree-read", collect, priority=600)  # solutions are dropped before
     app.connect("env-purge-doc", purge)
     app.connect("env-merge-info", merge)
