@@ -4,8 +4,10 @@ The book's build keeps executed chapters (`lsmtl.lab.notebooks.cache`); one that
 there is run here, and kept for the next build.
 """
 
+import base64
 import contextlib
 import os
+import re
 import time
 
 from jupyter_cache import get_cache
@@ -18,13 +20,15 @@ from classroom import plain
 from lsmtl.lab import notebooks
 
 PATIENCE = 600  # seconds for a cell
+DRAWING = re.compile(r"<svg\b[^>]*\baria-label=\"([^\"]*)\".*?</svg>", re.S)
 
 
 def add_outputs(notebook, chapter):
     """Give a chapter's notebook the outputs of its cells.
 
     Cells that it lacks, those of solutions, are left out, and what waits for a
-    prediction goes on waiting.
+    prediction goes on waiting. Figures become images: JupyterLab shows no inline
+    drawing of a notebook that comes from elsewhere before it is trusted.
 
     Args:
         notebook: from `classroom.plain`, with solutions or without.
@@ -45,6 +49,19 @@ def add_outputs(notebook, chapter):
             )
         if source == cell.source:
             cell.outputs, cell.execution_count = done.outputs, done.execution_count
+            for data in (
+                o.data for o in cell.outputs if "text/html" in o.get("data", {})
+            ):
+                data["text/html"] = DRAWING.sub(_image, data["text/html"])
+
+
+def _image(match):
+    """A drawing as an image on white, as dark surroundings don't reach into it."""
+    drawing = re.sub(r'(<svg[^>]*?) style="[^"]*"', r"\1", match[0], count=1)
+    style = 'style="background:white;color:black"'
+    drawing = drawing.replace("<svg", f"<svg {style}", 1)
+    data = base64.b64encode(drawing.encode()).decode()
+    return f'<img alt="{match[1]}" src="data:image/svg+xml;base64,{data}">'
 
 
 def run(chapter):

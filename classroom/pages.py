@@ -8,7 +8,7 @@ from classroom import executed, plain
 def notebook(chapter):
     """The notebook with the outputs of the book's build.
 
-    It travels alone, so that other chapters are named and not linked.
+    It travels alone, so other chapters are named and not linked.
 
     Args:
         chapter: path of its text.

@@ -1,6 +1,7 @@
 """The material for a classroom: it has no solution, works, and reads well."""
 
 import ast
+import base64
 import copy
 import html
 import json
@@ -11,14 +12,17 @@ import sys
 import types
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import jupytext
 import nbformat
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 
 from classroom import executed, grading, leaks, marking, material, pages, plain
 from classroom.__main__ import main as classroom_main
+from lsmtl import lab
 from lsmtl.lab import check
 from lsmtl.lab.notebooks import chapters, exercises
 
@@ -414,6 +418,26 @@ def test_a_page_s_notebook_has_outputs_but_none_of_solutions(tmp_path, monkeypat
     assert "of a solution" not in nbformat.writes(made)
     text = "".join(c.source for c in made.cells if c.cell_type == "markdown")
     assert "*The masked low-rank sub-network*" in text and ".ipynb" not in text
+
+
+def test_a_drawing_becomes_an_image_with_its_words(tmp_path, monkeypatch):
+    """JupyterLab takes `<svg>` out of a notebook that it doesn't trust."""
+    drawn = lab.drawing("fig-1a", 'A "base" network.').data
+    cell = nbformat.v4.new_code_cell("x")
+    output = nbformat.v4.new_output("display_data", {"text/html": drawn})
+    done = nbformat.v4.new_code_cell("x", outputs=[output])
+    made = nbformat.v4.new_notebook(cells=[done])
+    monkeypatch.setattr(executed, "run", lambda _: made)
+    executed.add_outputs(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "x.md")
+    page = BeautifulSoup(cell.outputs[0].data["text/html"], "html.parser")
+    assert not page.svg and page.img["alt"] == 'A "base" network.'
+    head, _, data = page.img["src"].partition(",")
+    assert head == "data:image/svg+xml;base64"
+    svg = ElementTree.fromstring(base64.b64decode(data))
+    shown = {
+        "".join(e.itertext()) for e in svg.iter("{http://www.w3.org/2000/svg}text")
+    }
+    assert "landmarks" in " ".join(shown) and "white" in svg.get("style")
 
 
 @pytest.mark.parametrize("chapter", chapters(), ids=lambda c: c.stem)

@@ -61,8 +61,8 @@ def test_a_page_with_code_offers_its_executed_notebook(name):
     assert any(c.get("outputs") for c in notebook.cells)
     outputs = [o for c in notebook.cells for o in c.get("outputs", ())]
     html = "".join(o["data"].get("text/html", "") for o in outputs if "data" in o)
-    figures = BeautifulSoup(html, "html.parser").select("figure.lsmtl-figure > svg")
-    labels = {f["aria-label"] for f in figures}
+    images = BeautifulSoup(html, "html.parser").select("figure.lsmtl-figure > img")
+    labels = {image["alt"] for image in images}
     for shown in page.select("figure.lsmtl-figure > svg"):
         if not shown.find_parent(class_=["exercise", "solution"]):
             assert shown["aria-label"] in labels
