@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import jupytext
 import matplotlib.pyplot as plt
 import pytest
-from myst_nb.core.read import read_myst_markdown_notebook
 
+from classroom import executed
 from classroom.slides import __main__ as slides
 from classroom.slides import chapters, decks, html, panels
 from lsmtl.lab import contents, notebooks, show
@@ -268,17 +268,15 @@ print("a" + "b")
 
 def test_a_chapter_is_executed_once_and_its_failure_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "cache", lambda: tmp_path / "cache")
-    good, bad = (
-        read_myst_markdown_notebook(PAGE.replace('"b"', end)) for end in ('"b"', "1")
-    )
     path = tmp_path / "page.md"
-    first = chapters.executed(good, path)
-    monkeypatch.setattr(chapters, "single_nb_execution", None)  # not needed again
-    fresh = read_myst_markdown_notebook(PAGE)
-    for notebook in (first, chapters.executed(fresh, path)):
+    path.write_text(PAGE)
+    first = executed.run(path)
+    with monkeypatch.context() as patched:
+        patched.setattr(executed, "NotebookClient", None)  # not needed again
+        second = executed.run(path)
+    for notebook in (first, second):
         chapter = chapters.split("page", notebook.cells)
         assert html.outputs(chapter.sections["Title"][0]) == "<pre>ab\n</pre>"
-    monkeypatch.undo()
-    monkeypatch.setattr(notebooks, "cache", lambda: tmp_path / "cache")
+    path.write_text(PAGE.replace('"b"', "1"))
     with pytest.raises(RuntimeError, match=r"page failed:[\s\S]*TypeError"):
-        chapters.executed(bad, path)
+        executed.run(path)
