@@ -126,6 +126,8 @@ def _directive(token, line):
             if not re.match(r":[\w-]+:", option):
                 break
             inside[place] = ""
+        if name == "{glossary}":
+            inside = [s[2:] if s.startswith("  ") else "" for s in inside]
         yield from blocks("\n".join(inside), line + 1)
     else:
         yield Block("code", line)
@@ -180,7 +182,11 @@ def _sentences(block):
         if ends and block.kind == "paragraph":
             yield line, "two sentences on a line", words[ends[0].end() - 20 :][:50]
         last = place == len(block.lines) - 1
-        if words and not last and not re.search(r"[.!?:;…][\"'’)*]*(?: ?⟨cited⟩)?$", words):
+        if (
+            words
+            and not last
+            and not re.search(r"[.!?:;…][\"'’)*]*(?: ?⟨cited⟩)?$", words)
+        ):
             yield line, "a sentence broken over lines", words[-40:]
         ends = re.finditer(r"[;:]|" + ENDS.pattern, words)  # where one breathes
         starts = [0, *(m.end() for m in ends)]
