@@ -44,7 +44,7 @@ IN_WORDS = "one|two|three|four|five|six|seven|eight|nine|ten|twenty|thirty|fifty
 # Levels of tests and intervals are conventions, and a paper's number has its place.
 LEVEL = re.compile(r"(?:1|5|95|99|100) ?(?:%|percent)|within .*")
 SOURCE = re.compile(
-    r"⟨cited⟩|\b(?:papers?|authors|review|appendix|abstract|Tables? \d|Section \d|Fig\.)"
+    r"⟨cited⟩|\b(?:papers?|authors|review|appendix|abstract|Tables? \d|Section \d)"
 )
 RULES = {
     "a percentage of a run": (
@@ -62,6 +62,7 @@ RULES = {
     "markup that shows": r"\{\w[\w:]*\}`|\]\(|(?<!\w)\*\*?\w|\w\*\*?(?!\w)|&\w+;|\$",
 }
 ENDS = re.compile(r"[.!?…]['’\")*_]*(?: ⟨cited⟩)?(?= [A-Z\"“(⟨])")
+CLOSED = re.compile(r"[.!?:;…][\"'’)*]*(?: ?⟨cited⟩)?$")
 SHORT = re.compile(r"(?:\b(?:Eqs?|Figs?|Sect|Tab|al|vs|cf|e\.g|i\.e|St|Dr|[A-Z])\.)$")
 
 

@@ -22,22 +22,17 @@ GLOSSARY = "book/back/glossary"
 UNLINKED = (GLOSSARY, "book/back/notation", "book/back/bibliography")
 
 # What a reader brings along, and names that stand for nothing else.
-ORDINARY = set(
-    """
-    BSD CC BY CPU CSV CUDA DNA GB GPL GPU HTML ID II JSON MB MIT PDF RAM RNA SSH SVG TB
-    TSV URL VS ER ESR MYOC
-    """.split()
+ORDINARY = (
+    "BSD CC BY CPU CSV CUDA DNA GB GPL GPU HTML ID II JSON MB MIT PDF RAM RNA SSH SVG "
+    "TB TSV URL VS ER ESR MYOC"
 )
 ABBREVIATION = re.compile(r"(?<![\w/-])[A-Z]{2,}(?=s?(?![\w])(?!-\w*\d))")
 
+CODE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 SILENT = (
+    *CODE,
     nodes.title,
     nodes.Admonition,
-    nodes.literal,
-    nodes.literal_block,
-    nodes.math,
-    nodes.math_block,
-    nodes.raw,
     nodes.reference,
     nodes.caption,
     nodes.table,
@@ -127,22 +122,15 @@ def first_uses(doctree, page, known):
         known: the entries.
     """
     stem, found = page.rsplit("/", 1)[-1], {}
-    open_entries = {e: e for e in known if stem not in e.elsewhere}
-    of_name = {
-        name.lower(): entry
-        for entry in open_entries
-        for name in entry.names + entry.forms
-    }
-    if not of_name:
-        return found
-    anywhere = pattern(
-        {name for entry in open_entries for name in entry.names + entry.forms}
-    )
+    left = [entry for entry in known if stem not in entry.elsewhere]
+    of_name = {n.lower(): e for e in left for n in e.names + e.forms}
+    anywhere = pattern(n for e in left for n in e.names + e.forms)
     for text in running(doctree):
         for match in anywhere.finditer(str(text)):
             word = re.sub(r"\s+", " ", match[0]).lower()
             entry = of_name.get(word) or of_name[word.removesuffix("s")]
-            if open_entries.pop(entry, None):
+            if entry in left:
+                left.remove(entry)
                 found.setdefault(text, []).append((*match.span(), entry))
     return found
 
