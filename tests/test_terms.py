@@ -1,18 +1,11 @@
 """The glossary, and the words that lead to it, in a small book of three pages."""
 
 import re
-import sys
-from pathlib import Path
-
-import pytest
-from bs4 import BeautifulSoup
-from myst_parser.config.main import MdParserConfig
-from sphinx.application import Sphinx
-
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 import lsmtl_terms
+import pytest
+from bs4 import BeautifulSoup
+from sphinx.application import Sphinx
 
 GLOSSARY = """# Glossary
 

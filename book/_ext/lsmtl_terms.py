@@ -123,6 +123,8 @@ def first_uses(doctree, page, known):
     """
     stem, found = page.rsplit("/", 1)[-1], {}
     left = [entry for entry in known if stem not in entry.elsewhere]
+    if not left:
+        return found
     of_name = {n.lower(): e for e in left for n in e.names + e.forms}
     anywhere = pattern(n for e in left for n in e.names + e.forms)
     for text in running(doctree):
@@ -144,16 +146,10 @@ def unknown(doctree, known):
     """
     names = [name for entry in known for name in entry.names + entry.forms]
     words = {word for name in names for word in name.split()}
-    words |= {part for word in words for part in word.split("-")} | ORDINARY
-    quiet = (
-        nodes.literal,
-        nodes.literal_block,
-        nodes.math,
-        nodes.math_block,
-        nodes.raw,
-    )
+    words |= {part for word in words for part in word.split("-")}
+    words |= {*ORDINARY.split()}
     for text in doctree.findall(nodes.Text):
-        if not _inside(text, (*quiet, nodes.comment, nodes.container)):
+        if not _inside(text, (*CODE, nodes.comment, nodes.container)):
             for match in ABBREVIATION.finditer(str(text)):
                 if match[0] not in words:
                     yield text, match[0]
