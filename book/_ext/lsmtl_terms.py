@@ -23,8 +23,8 @@ UNLINKED = (GLOSSARY, "book/back/notation", "book/back/bibliography")
 
 # What a reader brings along, and names that stand for nothing else.
 ORDINARY = (
-    "BSD CC BY CPU CSV CUDA DNA GB GPL GPU HTML ID II JSON MB MIT PDF RAM RNA SSH SVG "
-    "TB TSV URL VS ER ESR MYOC"
+    "BSD CC BY CPU CSV CUDA DNA ER GB GPL GPU GTX HTML ID II JSON MB MIT MYOC NT PDF "
+    "PRECISE RAM README RNA ROC SSH SVG TB TFLOP TSV URL VS"
 )
 ABBREVIATION = re.compile(r"(?<![\w/-])[A-Z]{2,}(?=s?(?![\w])(?!-\w*\d))")
 
@@ -88,7 +88,7 @@ def pattern(names):
         first, rest = re.escape(name[0]), re.escape(name[1:])
         if name[0].islower():
             first = f"[{name[0].upper()}{name[0]}]"
-        words.append(first + rest.replace(r"\ ", r"\s+"))
+        words.append(first + rest.replace(r"\ ", r"\s+").replace("'", "['’]"))
     return re.compile(rf"(?<![\w-])(?:{'|'.join(words)})s?(?![\w-])")
 
 
@@ -129,7 +129,7 @@ def first_uses(doctree, page, known):
     anywhere = pattern(n for e in left for n in e.names + e.forms)
     for text in running(doctree):
         for match in anywhere.finditer(str(text)):
-            word = re.sub(r"\s+", " ", match[0]).lower()
+            word = " ".join(match[0].lower().replace("’", "'").split())
             entry = of_name.get(word) or of_name[word.removesuffix("s")]
             if entry in left:
                 left.remove(entry)
