@@ -129,7 +129,7 @@ def _directive(token, line):
     if name == "{code-cell}":
         yield Block("cell", line, source=token.content)
     elif name.startswith("{"):
-        if argument and name not in ("{image}", "{solution-start}", "{grid}"):
+        if argument and name not in ("{image}", "{solution-start}", "{grid}", "{div}"):
             yield Block("title", line, [(line, argument)])
         inside = token.content.splitlines()
         for place, option in enumerate(inside):
