@@ -5,6 +5,7 @@ import re
 import pytest
 from pybtex.database import parse_file
 
+from classroom import plain
 from lsmtl.lab import ROOT
 
 ENTRIES = parse_file(str(ROOT / "book" / "references.bib"), "bibtex").entries
@@ -37,6 +38,12 @@ def test_an_entry_can_be_found(key):
         assert re.fullmatch(r"10\.\d{4,9}/[\w.;()/:-]+", fields["doi"])
     else:
         assert re.fullmatch(r"https://[\w.-]+/\S*", fields["url"])
+
+
+@every_entry
+def test_a_notebook_leads_to_the_entry(key):
+    fields = ENTRIES[key].fields
+    assert plain.reference(key).endswith(fields.get("doi", "."))
 
 
 @every_entry
