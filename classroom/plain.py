@@ -262,4 +262,7 @@ def reference(key):
     places = ("journal", "booktitle", "publisher", "howpublished", "url")
     where = [fields[place] for place in places if place in fields][:1]
     title = [fields["title"]] if _entries()[key].persons else []
-    return ". ".join([_author_year(key), *map(_words, title + where)]) + "."
+    line = ". ".join([_author_year(key), *map(_words, title + where)]) + "."
+    if "doi" in fields:
+        line += f" https://doi.org/{fields['doi']}"
+    return line
