@@ -12,6 +12,7 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from IPython.display import HTML
+from matplotlib.colors import LinearSegmentedColormap
 
 from lsmtl._checks import one_of
 from lsmtl.lab.presets import shown
@@ -56,6 +57,22 @@ COLOURS = {
     "MTRL": "#3d7fc4",
 }
 OTHERS = ("#1697a6", "#d0700f", "#d6599b")  # for what is no method: cohorts, projects
+GREY = "#808080"  # zero lines, chance, what the paper says
+
+# Heat maps: zero is the page itself, light or dark, and more is more colour.
+DIVERGING = LinearSegmentedColormap.from_list(
+    "diverging",
+    [(0, "#6f5fae"), (0.5, "#6f5fae00"), (0.5, "#c0651f00"), (1, "#c0651f")],
+)
+SEQUENTIAL = LinearSegmentedColormap.from_list("sequential", ["#3d7fc400", "#3d7fc4"])
+SIZES = {  # inches; a page is 5 wide, and a row of panels about 2 high
+    "single": (5, 3.2),  # one plot, or two side by side
+    "low": (5, 2.6),  # few lines, or a strip of small panels
+    "tall": (5, 4.6),  # two rows of panels
+    "square": (5, 4.4),  # a map
+}
+DENSE = 1500  # marks of a line; more of them are drawn as a picture, not as shapes
+DPI = 200  # of such pictures
 
 mpl.rcParams.update(
     {
@@ -68,7 +85,7 @@ mpl.rcParams.update(
         "axes.titlesize": "medium",
         "figure.constrained_layout.use": True,
         "figure.facecolor": "none",
-        "figure.figsize": (5, 3.2),
+        "figure.figsize": SIZES["single"],
         "font.size": 10,
         "legend.frameon": False,
         "legend.labelcolor": INK,
@@ -104,9 +121,12 @@ def figure(fig, alt, caption="", badge=""):
     """
     if not alt.strip():
         raise ValueError("alt is empty; say what the figure shows")
+    for line in fig.findobj(mpl.lines.Line2D):
+        clouds = line.get_marker() not in ("None", "none", "", None)
+        line.set_rasterized(clouds and len(line.get_xdata()) > DENSE)
     buffer = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": alt}):
-        fig.savefig(buffer, format="svg", metadata={"Date": None})
+        fig.savefig(buffer, format="svg", dpi=DPI, metadata={"Date": None})
     plt.close(fig)
     return _figure(buffer.getvalue(), alt, caption, badge)
 
@@ -122,6 +142,7 @@ def drawing(name, alt, caption=""):
 def _figure(svg, alt, caption, badge):
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.S)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg).replace(INK, "currentColor")
+    svg = re.sub(r"<(?!image)[^>]+>", _two_decimals, svg)
     head, body = svg.split(">", 1)
     head = re.sub(r' (width|height)="[^"]*"', "", head)
     head += (
@@ -131,6 +152,11 @@ def _figure(svg, alt, caption, badge):
     below = " ".join(part for part in (badge, caption) if part)
     below = f"<figcaption>{below}</figcaption>" if below else ""
     return HTML(f'<figure class="lsmtl-figure">{head}>{body}{below}</figure>')
+
+
+def _two_decimals(tag):
+    """A tag of an SVG without digits that nobody sees."""
+    return re.sub(r"(\.\d\d)\d+", r"\1", tag[0])
 
 
 def table(frame, caption="", badge="", words=False):
