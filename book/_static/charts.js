@@ -47,7 +47,8 @@
     const plot = make("div", {className: "lsmtl-plot"});
     const said = make("output", {className: "lsmtl-said"});
     const controls = make("div", {className: "lsmtl-controls"});
-    const live = make("div", {className: "lsmtl-live"}, controls, said, plot);
+    const hint = make("p", {className: "lsmtl-hint"}, spec.hint ?? "");
+    const live = make("div", {className: "lsmtl-live"}, hint, controls, said, plot);
     const choices = [];
     let found = null;
     plot.setAttribute("role", "img");
@@ -80,7 +81,7 @@
       let layout = {font: {family: style.fontFamily, size: 14, color: page.ink},
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
         showlegend: false, hovermode: "closest", dragmode: false,
-        margin: {l: 56, r: 12, t: 12, b: 48}};
+        margin: {l: 56, r: 12, t: 4, b: 48}};
       layout = merged(layout, filled(spec.layout, spec, page));
       if (width < NARROW) layout = merged(layout, filled(spec.narrow, spec, page));
       layout.width = width;

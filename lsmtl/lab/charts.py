@@ -12,7 +12,8 @@ The JSON, a *spec*, is a dict with
 - `views`: the numbers of the chosen options, as `"0,3"` → a dict with `traces`, as
   Plotly has them, and `say`, a sentence that tells what is seen;
 - `layout`: Plotly's, for a wide page, and `narrow`, what differs on a phone;
-- `columns`: lists that traces share, where they say `"@name"`.
+- `columns`: lists that traces share, where they say `"@name"`;
+- `hint`: a sentence on what to do.
 
 Colours are Plotly's, or `"ink"` and `"muted"`, which are those of the page.
 """
@@ -90,6 +91,7 @@ def genes(names, errors, label):
         "controls": [*sides, {"kind": "find", "label": "gene"}],
         "views": views,
         "columns": columns,
+        "hint": "Choose two methods; hover over a dot, or type the name of a gene.",
         "layout": {"height": 520, "xaxis": axis, "yaxis": axis | square},
         "narrow": {"height": 400},
     }

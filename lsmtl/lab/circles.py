@@ -130,20 +130,21 @@ def spec(tables):
     return {"controls": controls, "views": views, "columns": columns} | SHAPE
 
 
-BARE = {"visible": False, "range": [-1.45, 1.45]}
+BARE = {"visible": False}
 SHAPE = {
+    "hint": "Move λ; hover over a dot or a point for what it is.",
     "layout": {
-        "height": 400,
-        "xaxis": BARE | {"domain": [0, 0.56], "anchor": "y"},
-        "yaxis": BARE | {"scaleanchor": "x"},
-        "xaxis2": {"domain": [0.66, 1], "anchor": "y2", "type": "category"}
-        | {"title": {"text": "λ"}},
+        "height": 380,
+        "xaxis": BARE | {"range": [-1.6, 1.6], "domain": [0, 0.58], "anchor": "y"},
+        "yaxis": BARE | {"range": [-1.2, 1.2], "scaleanchor": "x"},
+        "xaxis2": {"domain": [0.68, 1], "anchor": "y2", "type": "category"}
+        | {"title": {"text": "λ", "standoff": 6}},
         "yaxis2": {"range": [0, 1], "anchor": "x2", "domain": [0.1, 1]},
         "showlegend": True,
         "legend": {"x": 1, "xanchor": "right", "y": -0.2, "orientation": "h"},
     },
     "narrow": {
-        "height": 640,
+        "height": 600,
         "xaxis": {"domain": [0, 1]},
         "yaxis": {"domain": [0.45, 1]},
         "xaxis2": {"domain": [0, 1]},
@@ -189,13 +190,14 @@ def _curves(i, j, at):
 
 
 def _names(groups):
-    for_each = {}
+    notes = []
     for name, angle in places(groups)[1].items():
-        x, y = (round(1.2 * float(f(angle)), 2) for f in (np.sin, np.cos))
-        for_each[name] = {"x": x, "y": y, "text": name}
-    return [
-        note | {"showarrow": False, "font": {"size": 12}} for note in for_each.values()
-    ]
+        x, y = (round(1.1 * float(f(angle)), 2) for f in (np.sin, np.cos))
+        side = "left" if x > 0.2 else "right" if x < -0.2 else "center"
+        over = "bottom" if y > 0.6 else "top" if y < -0.6 else "middle"
+        notes.append({"x": x, "y": y, "text": name, "showarrow": False})
+        notes[-1] |= {"xanchor": side, "yanchor": over, "font": {"size": 12}}
+    return notes
 
 
 def _line(xy):

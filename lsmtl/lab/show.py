@@ -17,6 +17,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from lsmtl._checks import one_of
 from lsmtl.lab.presets import shown
 
+SMALL = 9.5  # points, the smallest text of a figure; on a phone a point is a pixel
 INK = "#010203"  # stands for the page's own text colour until a figure is shown
 
 # One colour a method through the whole book; each has a contrast of at least 3
@@ -56,6 +57,28 @@ COLOURS = {
     "G's, no signs": "#c4558c",
     "MTRL": "#3d7fc4",
 }
+MARKS = {  # where points of methods meet, so that colour isn't all
+    "ridge": "s",
+    "lasso": "P",
+    "DenseNet": "o",
+    "Deep-LSMTL": "D",
+    "Deep-GO-MTL": "^",
+    "Deep-CNMTL": "v",
+    "Deep-AMTL": "X",
+    "Deep-AMTFL": "P",
+    "V": "^",
+    "alone": "o",
+    "pooled": "v",
+    "mean": "s",
+    "graph": "D",
+    "graph from data": "^",
+    "random relations": "x",
+    "given relations": "P",
+    "correlation": "v",
+    "G's relations": "D",
+    "G's, no signs": "^",
+    "MTRL": "o",
+}
 OTHERS = ("#1697a6", "#d0700f", "#d6599b")  # for what is no method: cohorts, projects
 GREY = "#808080"  # zero lines, chance, what the paper says
 
@@ -79,21 +102,24 @@ mpl.rcParams.update(
         "axes.edgecolor": INK,
         "axes.facecolor": "none",
         "axes.labelcolor": INK,
-        "axes.prop_cycle": mpl.cycler(color=OTHERS),
+        "axes.prop_cycle": mpl.cycler(color=OTHERS, linestyle=("-", "--", "-.")),
         "axes.spines.right": False,
         "axes.spines.top": False,
-        "axes.titlesize": "medium",
+        "axes.titlesize": 11,
         "figure.constrained_layout.use": True,
         "figure.facecolor": "none",
         "figure.figsize": SIZES["single"],
-        "font.size": 10,
+        "font.size": 11,
+        "legend.fontsize": SMALL,
         "legend.frameon": False,
         "legend.labelcolor": INK,
         "savefig.facecolor": "none",
         "svg.fonttype": "none",
         "text.color": INK,
         "xtick.color": INK,
+        "xtick.labelsize": 10,
         "ytick.color": INK,
+        "ytick.labelsize": 10,
     }
 )
 
@@ -147,7 +173,7 @@ def _figure(svg, alt, caption, badge):
     head = re.sub(r' (width|height)="[^"]*"', "", head)
     head += (
         f' role="img" aria-label="{html.escape(alt)}" '
-        'style="width:100%;max-width:44rem;height:auto"'
+        'style="width:100%;max-width:36rem;height:auto"'
     )
     below = " ".join(part for part in (badge, caption) if part)
     below = f"<figcaption>{below}</figcaption>" if below else ""
