@@ -15,6 +15,7 @@ _HOME = {
     "GREY": "show",
     "MARKS": "show",
     "OTHERS": "show",
+    "POLES": "show",
     "SEQUENTIAL": "show",
     "SIZES": "show",
     "chart": "charts",

@@ -58,7 +58,9 @@ COLOURS = {
     "MTRL": "#3d7fc4",
 }
 MARKS = {  # where points of methods meet, so that colour isn't all
+    "training mean": "x",
     "ridge": "s",
+    "kernel ridge": "^",
     "lasso": "P",
     "DenseNet": "o",
     "Deep-LSMTL": "D",
@@ -83,9 +85,10 @@ OTHERS = ("#1697a6", "#d0700f", "#d6599b")  # for what is no method: cohorts, pr
 GREY = "#808080"  # zero lines, chance, what the paper says
 
 # Heat maps: zero is the page itself, light or dark, and more is more colour.
+POLES = ("#6f5fae", "#c0651f")  # below zero and above
 DIVERGING = LinearSegmentedColormap.from_list(
     "diverging",
-    [(0, "#6f5fae"), (0.5, "#6f5fae00"), (0.5, "#c0651f00"), (1, "#c0651f")],
+    [(0, POLES[0]), (0.5, POLES[0] + "00"), (0.5, POLES[1] + "00"), (1, POLES[1])],
 )
 SEQUENTIAL = LinearSegmentedColormap.from_list("sequential", ["#3d7fc400", "#3d7fc4"])
 SIZES = {  # inches; a page is 5 wide, and a row of panels about 2 high
@@ -150,6 +153,8 @@ def figure(fig, alt, caption="", badge=""):
     for line in fig.findobj(mpl.lines.Line2D):
         clouds = line.get_marker() not in ("None", "none", "", None)
         line.set_rasterized(clouds and len(line.get_xdata()) > DENSE)
+    for mesh in fig.findobj(mpl.collections.QuadMesh):  # of a colour bar: no seams
+        mesh.set(rasterized=True, antialiased=False, edgecolor="none")
     buffer = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": alt}):
         fig.savefig(buffer, format="svg", dpi=DPI, metadata={"Date": None})
