@@ -93,9 +93,9 @@ DIVERGING = LinearSegmentedColormap.from_list(
 SEQUENTIAL = LinearSegmentedColormap.from_list("sequential", ["#3d7fc400", "#3d7fc4"])
 SIZES = {  # inches; a page is 5 wide, and a row of panels about 2 high
     "single": (5, 3.2),  # one plot, or two side by side
-    "low": (5, 2.6),  # few lines, or a strip of small panels
-    "tall": (5, 4.6),  # two rows of panels
-    "square": (5, 4.4),  # a map
+    "low": (5, 2.4),  # few lines, or a strip of small panels
+    "tall": (5, 5),  # two rows of panels
+    "square": (5, 4),  # many lines, long legends, a map
 }
 DENSE = 1500  # marks of a line; more of them are drawn as a picture, not as shapes
 DPI = 200  # of such pictures
