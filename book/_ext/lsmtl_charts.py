@@ -15,6 +15,8 @@ DATA = re.compile(r'download="([\w.-]+)" href="data:text/csv;base64,([^"]*)"')
 
 def finish(app, pagename, templatename, context, doctree):
     """Give a page its script, and its tables their files."""
+    if app.builder.name != "html":
+        return
     body = context.get("body") or ""
     if 'class="lsmtl-chart"' in body:
         app.add_js_file("charts.js", loading_method="defer")
