@@ -174,7 +174,7 @@ def drawing(name, alt, caption=""):
 def _figure(svg, alt, caption, badge):
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.S)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg).replace(INK, "currentColor")
-    svg = re.sub(r"<(?!image)[^>]+>", _two_decimals, svg)
+    svg = _small(svg)
     head, body = svg.split(">", 1)
     head = re.sub(r' (width|height)="[^"]*"', "", head)
     head += (
@@ -186,9 +186,23 @@ def _figure(svg, alt, caption, badge):
     return HTML(f'<figure class="lsmtl-figure">{head}>{body}{below}</figure>')
 
 
+def _small(svg):
+    """An SVG without what nobody sees: digits, blanks, groups of nothing in common."""
+    svg = re.sub(r"<(?!image)[^>]+>", _two_decimals, svg)
+    svg, count = re.sub(r">\s+<", "><", svg), 1
+    while count:
+        svg, count = re.subn(r"<g>((?:(?!</?g[ >]).)*)</g>", r"\1", svg, flags=re.S)
+    alike = r'<use [^>]*style="([^"]*)"/>(?:<use [^>]*style="\1"/>)+'  # marks, ticks
+    return re.sub(alike, _styled, svg)
+
+
+def _styled(marks):
+    bare = marks[0].replace(f' style="{marks[1]}"', "")
+    return f'<g style="{marks[1]}">{bare}</g>'
+
+
 def _two_decimals(tag):
-    """A tag of an SVG without digits that nobody sees."""
-    return re.sub(r"(\.\d\d)\d+", r"\1", tag[0])
+    return re.sub(r"\s+", " ", re.sub(r"(\.\d\d)\d+", r"\1", tag[0]))
 
 
 def table(frame, caption="", badge="", words=False):
