@@ -194,6 +194,7 @@ def test_outputs_are_shown_without_links_and_folds():
     with pytest.raises(ValueError, match="puts out nothing"):
         html.outputs(output('<p><a download="x.csv">x</a></p>'))
     assert html.outputs(output("a<details>b</details>c")) == "ac"
+    assert html.outputs(output('a<script type="application/json">{}</script>')) == "a"
 
 
 def test_rows_of_a_table_are_picked_by_name():

@@ -98,7 +98,8 @@ def outputs(block, only=""):
         if output["output_type"] == "stream" and output["name"] == "stdout":
             parts.append(f"<pre>{html.escape(output['text'])}</pre>")
         elif "text/html" in data and "<a download" not in data["text/html"]:
-            part = re.sub("<details.*?</details>", "", data["text/html"], flags=re.S)
+            folded = "<(details|script).*?</(details|script)>"  # what can't be moved
+            part = re.sub(folded, "", data["text/html"], flags=re.S)
             if "<figure" in part:
                 part = panels.spread(part, only)
             elif only:
