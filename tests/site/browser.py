@@ -14,7 +14,8 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
 PAGES = [f"{name}.html" for name in parse_toc_yaml(ROOT / "_toc.yml")]
-WIDTHS = (390, 1280)  # a phone, a projector
+PICTURES = ROOT / "_build" / "pictures"
+WIDTHS = (390, 768, 1280, 1920)  # a phone, a tablet, a projector, a desk
 SCHEMES = ("light", "dark")
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
@@ -86,3 +87,20 @@ def visit(context, origin, page):
         tab.evaluate("MathJax.startup.promise.then(() => {})")
     yield tab, troubles
     tab.close()
+
+
+def sizes(tab):
+    """Show a page at every width, light and dark; yields (width, scheme)."""
+    for width in WIDTHS:
+        tab.set_viewport_size({"width": width, "height": 800})
+        for scheme in SCHEMES:
+            tab.emulate_media(color_scheme=scheme)
+            yield width, scheme
+
+
+def photograph(tab, name, width, scheme):
+    """Keep a picture of a whole page, to be looked at."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    stem = name.removesuffix(".html").replace("/", "-")
+    path = PICTURES / f"{stem}-{width}-{scheme}.jpg"
+    tab.screenshot(path=path, full_page=True, type="jpeg", quality=70)
