@@ -2,7 +2,9 @@
 
 import contextlib
 import functools
+import gzip
 import http.server
+import io
 import os
 import shutil
 import threading
@@ -36,11 +38,39 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         """Nothing."""
 
+    def copyfile(self, source, target):
+        """Send a file, to a reader who may have left."""
+        with contextlib.suppress(ConnectionError):
+            super().copyfile(source, target)
+
+
+class Compressing(Quiet):
+    """Compresses text, as hosts do."""
+
+    def send_head(self):
+        """Send the headers and give what follows."""
+        path = Path(self.translate_path(self.path))
+        if path.suffix not in (".html", ".css", ".js"):
+            return super().send_head()
+        body = compressed(path)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        return io.BytesIO(body)
+
+
+@functools.cache
+def compressed(path):
+    """A file's content in gzip's format."""
+    return gzip.compress(path.read_bytes())
+
 
 @contextlib.contextmanager
-def serve():
+def serve(handler=Quiet):
     """Serve the book on this machine; gives its address."""
-    handler = functools.partial(Quiet, directory=SITE)
+    handler = functools.partial(handler, directory=SITE)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
