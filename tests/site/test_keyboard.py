@@ -25,9 +25,9 @@ STOP = """() => {
   const e = document.activeElement;
   if (e === document.body || e === document.documentElement) return null;
   const box = e.getClientRects()[0] ?? e.getBoundingClientRect();
-  const at = document.elementFromPoint(
+  const at = [0.1, 0.5, 0.9].map(part => document.elementFromPoint(
     Math.min(Math.max(box.x + box.width / 2, 1), innerWidth - 2),
-    Math.min(Math.max(box.y + Math.min(box.height / 2, 12), 1), innerHeight - 2));
+    Math.min(Math.max(box.y + box.height * part, 1), innerHeight - 2)));
   const look = () => {
     const s = getComputedStyle(e);
     return [s.outlineStyle === 'none' || s.outlineWidth === '0px' ? '' : s.outline,
@@ -35,14 +35,14 @@ STOP = """() => {
   };
   const focused = look();
   e.style.transition = 'none';
-  e.blur();
+  HTMLElement.prototype.blur.call(e);
   const plain = look();
   e.focus({preventScroll: true});
   return {
     stop: e.dataset.stop ?? e.outerHTML.slice(0, 120),
     what: e.outerHTML.slice(0, 120),
     shown: focused !== plain,
-    seen: at !== null && (e.contains(at) || at.contains(e)),
+    seen: at.some(on => on && (e.contains(on) || on.contains(e))),
   };
 }"""
 
@@ -74,21 +74,17 @@ def walk(page, limit=1000):
 @pytest.mark.parametrize("name", [LANDING, CHAPTER])
 def test_tab_reaches_everything_and_shows_where_it_is(context, name):
     with visit(context, SITE.as_uri(), name) as (page, _):
-        hidden = page.locator(".toggle-hidden > p > .toggle-button")
-        for fold in hidden.element_handles():
-            fold.press("Enter")
-        page.locator("details > summary").evaluate_all(
-            "all => all.forEach(fold => fold.parentElement.open = true)"
+        page.locator(".toggle-hidden > p > .toggle-button, summary").evaluate_all(
+            "folds => folds.forEach(fold => fold.click())"
         )
         page.wait_for_timeout(500)  # the theme says what scrolls a while later
-        page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
         due = page.evaluate(WORKABLE)
         stops = list(walk(page))
         missed = [
             page.locator(f'[data-stop="{stop}"]').evaluate("e => e.outerHTML")[:200]
             for stop in sorted(set(due) - {stop["stop"] for stop in stops})
         ]
-        assert missed == []
+        assert due and missed == []
         assert [stop["what"] for stop in stops if not stop["shown"]] == []
         assert [stop["what"] for stop in stops if not stop["seen"]] == []
 
