@@ -18,6 +18,11 @@ SWEEPS = 40
 STIFF = 8  # how much straighter a line is between bends than at its ends
 
 
+def typeset(text):
+    """A text as HTML, with the apostrophes that the pages have."""
+    return html.escape(text.replace("'", "’"))
+
+
 def rows(bands, edges):
     """A row for each name: bands follow each other, what is needed stands above.
 
@@ -61,6 +66,21 @@ def bent(row, edges):
                 layers[bend[1]].append(bend)
         chains[a, b] = [a, *bends, b]
     return chains, layers
+
+
+def neighbours(chains, layers):
+    """Each point's neighbours in the rows above and below.
+
+    Args:
+        chains, layers: as `bent` gives them.
+    """
+    links = {point: [] for layer in layers for point in layer}
+    for chain in chains.values():
+        for a, b in itertools.pairwise(chain):
+            if b not in links[a]:
+                links[a].append(b)
+                links[b].append(a)
+    return links
 
 
 def order(layers, links):
@@ -173,20 +193,16 @@ def draw(bands, edges, about, title):
     """
     row, starts = rows(bands.values(), edges)
     chains, layers = bent(row, edges)
-    links = {point: [] for layer in layers for point in layer}
-    for chain in chains.values():
-        for a, b in itertools.pairwise(chain):
-            if b not in links[a]:
-                links[a].append(b)
-                links[b].append(a)
+    links = neighbours(chains, layers)
     x = place(order(layers, links), links)
     band = [sum(start <= n for start in starts) for n in range(len(layers))]
     y = [n * HIGH + b * (HEAD + GAP) + BOX[1] / 2 for n, b in enumerate(band)]
     high = y[-1] + BOX[1] / 2 + GAP
     parts = [
         f'<svg class="lsmtl-map" viewBox="0 0 {WIDE} {high:.0f}" role="group" '
-        f'aria-label="{html.escape(title)}">'
+        f'aria-label="{typeset(title)}">'
     ]
+    captions = []
     for number, caption in enumerate(bands):
         first = band.index(number + 1)
         last = len(band) - 1 - band[::-1].index(number + 1)
@@ -194,15 +210,17 @@ def draw(bands, edges, about, title):
         parts.append(
             f'<rect class="band" x="0" y="{top:.0f}" width="{WIDE}" '
             f'height="{y[last] + BOX[1] / 2 + GAP - top - 2:.0f}" rx="6"/>'
-            f'<text class="part" x="10" y="{top + 17:.0f}">'
-            f"{html.escape(caption)}</text>"
+        )
+        captions.append(
+            f'<text class="part" aria-hidden="true" x="10" y="{top + 17:.0f}">'
+            f"{typeset(caption)}</text>"
         )
     level = {point: y[n] for n, layer in enumerate(layers) for point in layer}
     for name in row:
         lines = [_line(c, x, level) for (_, b), c in chains.items() if b == name]
         box = _box(x[name], level[name], *about[name])
         parts.append(f"<g>{''.join(lines)}{box}</g>")
-    return "\n".join([*parts, "</svg>"])
+    return "\n".join([*parts, *captions, "</svg>"])
 
 
 def _line(chain, x, level):
@@ -225,11 +243,11 @@ def _box(x, y, title, time, address, words):
     lines = [*textwrap.wrap(title, LETTERS, break_on_hyphens=False), time]
     top = y - (len(lines) - 1) * LINE / 2 + 4
     text = "".join(
-        f'<tspan x="{x:.0f}" y="{top + LINE * i:.1f}">{html.escape(line)}</tspan>'
+        f'<tspan x="{x:.0f}" y="{top + LINE * i:.1f}">{typeset(line)}</tspan>'
         for i, line in enumerate(lines)
     )
     return (
-        f'<a href="{html.escape(address)}" aria-label="{html.escape(words)}">'
+        f'<a href="{typeset(address)}" aria-label="{typeset(words)}">'
         f'<rect x="{x - wide / 2:.0f}" y="{y - high / 2:.0f}" width="{wide}" '
         f'height="{high}" rx="5"/><text>{text}</text></a>'
     )

@@ -6,7 +6,6 @@ the line below a chapter's title, the directives `book-chapters`, `book-map` and
 the commit that the book was built from.
 """
 
-import html
 import subprocess
 from typing import ClassVar
 
@@ -14,13 +13,14 @@ import lsmtl_map
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
+from lsmtl_map import typeset
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 import lsmtl
 from lsmtl.lab import contents
 
-MAP = "how-to-read"  # the page with the map
+MAP, ANCHOR = "how-to-read", "#chapter-map"
 MOST = 3  # pages that the line below a title names; the map has the others
 
 
@@ -51,7 +51,7 @@ def stand(app, name, template, context, doctree):
     if page is None or doctree is None:
         return
     if page.summary:
-        words = html.escape(f"{page.title}: {page.summary}")
+        words = typeset(f"{page.title}: {page.summary}")
         tags = context.get("metatags", "")
         context["metatags"] = tags + f'\n<meta name="description" content="{words}">'
     if page.is_chapter and page.part:
@@ -68,14 +68,13 @@ def where(page, pages, pathto):
         pathto: a document's name → its address from here.
     """
 
-    def link(name, text):
-        return f'<a href="{pathto(f"book/{name}")}">{html.escape(text)}</a>'
+    def link(name, text, anchor=""):
+        return f'<a href="{pathto(f"book/{name}")}{anchor}">{typeset(text)}</a>'
 
     def links(names):
         named = [link(name, pages[name].short) for name in names[:MOST]]
         if more := names[MOST:]:
-            address = f"{pathto(f'book/{MAP}')}#chapter-map"
-            named.append(f'<a href="{address}">{len(more)} more</a>')
+            named.append(link(MAP, f"{len(more)} more", ANCHOR))
         return " · ".join(named)
 
     edges = contents.edges(pages)
@@ -85,13 +84,13 @@ def where(page, pages, pathto):
     time = f"{page.minutes} minutes"
     if page.exercises:
         time += f", {page.exercises} of them for exercises"
-    first = f"{html.escape(page.part)}, {page.place} of {count} · {time}"
+    first = f"{typeset(page.part)}, {page.place} of {count} · {time}"
     around = [
         f"<p><b>{words}</b> {links(names)}</p>"
         for words, names in (("Builds on", before), ("Leads to", after))
         if names
     ]
-    lines = [f"<p>{first} · {link(MAP, 'Map')}</p>", *around]
+    lines = [f"<p>{first} · {link(MAP, 'Map', ANCHOR)}</p>", *around]
     return f'<div class="lsmtl-where">{"".join(lines)}</div>'
 
 
@@ -131,7 +130,7 @@ class Chapters(FromPages):
             time = contents.hours(sum(page.minutes for page in pages))
             found.append(nodes.rubric(part, f"{part} · {time}"))
             entries = [
-                f"{linked(page)} · {page.minutes}\xa0min\n: {page.summary}\n"
+                f"{linked(page)} ·\xa0{page.minutes}\xa0min\n: {page.summary}\n"
                 for page in pages
             ]
             found.append(self.parsed("\n".join(entries), "lsmtl-chapters"))
@@ -183,7 +182,7 @@ class Map(FromPages):
         here, there = self.env.docname, f"book/{page.name}"
         address = self.env.app.builder.get_relative_uri(here, there)
         titles = [self.pages[a].short for a, b in edges if b == page.name]
-        words = f"{page.title}, {page.minutes} min"
+        words = f"{page.part}: {page.title}, {page.minutes} min"
         words += f", builds on {' and '.join(titles)}" * bool(titles)
         return page.short, f"{page.minutes} min", address, words
 
