@@ -20,14 +20,14 @@ def draw(runs, path, ink, ground):
     """Draw one row a method: mean over seeds, and every seed as a dot."""
     inked = {k: ink for k, v in plt.rcParams.items() if isinstance(v, str) and v == INK}
     with plt.rc_context(inked):
-        fig, axis = plt.subplots(figsize=(5.2, 2.8))
+        fig, axis = plt.subplots(figsize=(4.6, 2.6))
         for label, (method, head) in reversed(ROWS.items()):
             seeds = tuned(runs, method, head)["mae"]
             axis.plot(seeds, [label] * len(seeds), ".", color=ink, alpha=0.6, ms=5)
             axis.plot(seeds.mean(), label, "D", color=COLOURS[method], ms=8)
         guess = tuned(runs, "training mean")["mae"].mean()
         axis.axvline(guess, color=COLOURS["training mean"], ls="--")
-        axis.text(guess, 4.5, "training mean ", ha="right", alpha=0.8)
+        axis.text(guess, 2.5, "training \nmean ", ha="right", va="center", alpha=0.8)
         axis.grid(axis="y", color=ink, alpha=0.15, lw=0.7)
         axis.set_axisbelow(True)
         axis.locator_params(axis="x", nbins=5)

@@ -98,10 +98,11 @@ class FromPages(SphinxDirective):
     """A directive that writes MyST from what pages there are."""
 
     def run(self):
-        """The nodes; the page is read again when any page changes."""
+        """The nodes; the page is read again when any page or this code changes."""
         self.pages = self.env.app.book_pages
-        for page in self.pages.values():
-            self.env.note_dependency(str(page.path))
+        texts = [str(page.path) for page in self.pages.values()]
+        for path in (__file__, lsmtl_map.__file__, *texts):
+            self.env.note_dependency(path)
         return self.make()
 
     def parsed(self, text, *classes):
