@@ -215,7 +215,8 @@ def definitions(app):
 
 def link(app, doctree, page):
     """Let the first use of each entry lead to its definition."""
-    if page in UNLINKED or GLOSSARY not in app.env.found_docs:
+    here = app.builder.format == "html" and GLOSSARY in app.env.found_docs
+    if page in UNLINKED or not here:
         return
     if not hasattr(app, "definitions"):
         app.definitions = definitions(app)
