@@ -17,6 +17,11 @@ from myst_parser.parsers.mdit import create_md_parser
 ROOT = Path(__file__).parents[1]
 EXTENSIONS = {"amsmath", "colon_fence", "deflist", "dollarmath"}
 CODE, MATH, CITED = "⟨code⟩", "⟨math⟩", "⟨cited⟩"
+# Directives whose content is Markdown.
+PROSE = re.compile(
+    r"\{(?:admonition|note|tip|hint|important|warning|seealso|glossary|div|"
+    r"(?:exercise|solution)-(?:start|end)|grid|grid-item-card|tab-set|tab-item)\}"
+)
 WORDS = 40  # at most, between two breaths
 
 # Page and phrase → why it is right as it stands.
@@ -129,8 +134,8 @@ def _directive(token, line):
     name, _, argument = token.info.strip().partition(" ")
     if name == "{code-cell}":
         yield Block("cell", line, source=token.content)
-    elif name.startswith("{"):
-        if argument and name not in ("{image}", "{solution-start}", "{grid}", "{div}"):
+    elif PROSE.fullmatch(name):
+        if argument and name not in ("{solution-start}", "{grid}", "{div}"):
             yield Block("title", line, [(line, argument)])
         inside = token.content.splitlines()
         for place, option in enumerate(inside):
