@@ -199,7 +199,7 @@ class DeepDiff(nn.Module):
 
 
 def contrastive(embedding_a, embedding_b, regulated, margin=2.0, form="printed"):
-    r"""The Siamese loss (Eqs. 2 and 3), a mean over genes.
+    r"""The Siamese loss (Eqs. 2 and 3 of the appendix), a mean over genes.
 
     $(1 - S)\,\tfrac12 R + S\,\tfrac12 \max(0, m - R)^2$ with
     $R = \|f_1(\mathbf{X}^A) - f_1(\mathbf{X}^B)\|_2$, and S = 1 for a gene that is

@@ -19,7 +19,7 @@ class Objective(torch.nn.Module):
         self.network, self.regularizer, self.recipe = network, regularizer, recipe
 
     def forward(self, x, y):
-        """The loss of a batch x (B, D), y (B, T) and the regulariser's penalty."""
+        """The loss of a batch x (B, D), y (B, T) and the penalty (Eqs. 1 and 2)."""
         features = self.network.features(x)  # (B, w)
         predictions = self.network.head(features)  # (B, T)
         error = predictions - y  # (B, T)

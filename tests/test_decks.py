@@ -7,17 +7,16 @@ from types import SimpleNamespace
 import jupytext
 import matplotlib.pyplot as plt
 import pytest
-import yaml
-from myst_nb.core.read import read_myst_markdown_notebook
 
+from classroom import executed
 from classroom.slides import __main__ as slides
 from classroom.slides import chapters, decks, html, panels
-from lsmtl.lab import ROOT, notebooks, show
+from lsmtl.lab import contents, notebooks, show
 
 DECKS = decks.load()
 PARTS = {
-    part["caption"]: [c["file"].removeprefix("book/") for c in part["chapters"]]
-    for part in yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))["parts"]
+    part: [page.name for page in pages]
+    for part, pages in contents.parts(contents.pages()).items()
 }
 every_deck = pytest.mark.parametrize("part", DECKS)
 
@@ -195,6 +194,7 @@ def test_outputs_are_shown_without_links_and_folds():
     with pytest.raises(ValueError, match="puts out nothing"):
         html.outputs(output('<p><a download="x.csv">x</a></p>'))
     assert html.outputs(output("a<details>b</details>c")) == "ac"
+    assert html.outputs(output('a<script type="application/json">{}</script>')) == "a"
 
 
 def test_rows_of_a_table_are_picked_by_name():
@@ -269,17 +269,15 @@ print("a" + "b")
 
 def test_a_chapter_is_executed_once_and_its_failure_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "cache", lambda: tmp_path / "cache")
-    good, bad = (
-        read_myst_markdown_notebook(PAGE.replace('"b"', end)) for end in ('"b"', "1")
-    )
     path = tmp_path / "page.md"
-    first = chapters.executed(good, path)
-    monkeypatch.setattr(chapters, "single_nb_execution", None)  # not needed again
-    fresh = read_myst_markdown_notebook(PAGE)
-    for notebook in (first, chapters.executed(fresh, path)):
+    path.write_text(PAGE)
+    first = executed.run(path)
+    with monkeypatch.context() as patched:
+        patched.setattr(executed, "NotebookClient", None)  # not needed again
+        second = executed.run(path)
+    for notebook in (first, second):
         chapter = chapters.split("page", notebook.cells)
         assert html.outputs(chapter.sections["Title"][0]) == "<pre>ab\n</pre>"
-    monkeypatch.undo()
-    monkeypatch.setattr(notebooks, "cache", lambda: tmp_path / "cache")
+    path.write_text(PAGE.replace('"b"', "1"))
     with pytest.raises(RuntimeError, match=r"page failed:[\s\S]*TypeError"):
-        chapters.executed(bad, path)
+        executed.run(path)

@@ -174,6 +174,7 @@ def test_the_loss_is_the_sum_of_its_terms(genes):
     assert total == pytest.approx(want + sum(cells) + apart.item(), rel=1e-4)
 
 
+@pytest.mark.equation(2, 3, of="appendix")
 @pytest.mark.parametrize("form", ["printed", "code"])
 def test_the_contrastive_loss_written_out(form):
     a, b = torch.randn(2, 6, 3, 4) / 3

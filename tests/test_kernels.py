@@ -158,6 +158,7 @@ def test_domain_adaptation_is_a_shared_component_of_equal_strengths():
     np.testing.assert_allclose(shared_component(2), features @ features.T)
 
 
+@pytest.mark.equation(1, of="review")
 def test_the_multitask_kernel_is_that_of_products_of_features():
     rng = np.random.default_rng(0)
     F, x, z = rng.normal(size=(T, 2)), rng.normal(size=(7, D)), rng.normal(size=(6, D))

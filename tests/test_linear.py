@@ -61,6 +61,7 @@ def objective(x, y, w, l1, l2):
 # --- Least squares and ridge ----------------------------------------------------
 
 
+@pytest.mark.equation(6)
 @SHAPES
 @pytest.mark.parametrize("l2", [1e-3, 1.0, 300.0])
 def test_ridge_is_scikit_learns(n, l2):
@@ -185,6 +186,7 @@ def test_ridge_chooses_by_absolute_not_squared_errors(parts):
 # --- Lasso ----------------------------------------------------------------------
 
 
+@pytest.mark.equation(6)
 @SHAPES
 @pytest.mark.parametrize("share", [0.5, 0.1, 0.02])  # of the strongest useful l1
 def test_lasso_is_scikit_learns(n, share):

@@ -1,6 +1,7 @@
 """The material for a classroom: it has no solution, works, and reads well."""
 
 import ast
+import base64
 import copy
 import html
 import json
@@ -11,14 +12,17 @@ import sys
 import types
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import jupytext
 import nbformat
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 
-from classroom import executed, grading, leaks, marking, material, plain
+from classroom import executed, grading, leaks, marking, material, pages, plain
 from classroom.__main__ import main as classroom_main
+from lsmtl import lab
 from lsmtl.lab import check
 from lsmtl.lab.notebooks import chapters, exercises
 
@@ -361,6 +365,87 @@ def test_outputs_are_made_once_and_then_kept(tmp_path, monkeypatch):
     notebook.cells[0].source = "another"
     with pytest.raises(ValueError, match="other code"):
         executed.add_outputs(notebook, chapter)
+
+
+DOWNLOADED = """---
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+# Small
+
+See [](masked-low-rank.md).
+
+```{exercise-start} Halves
+:label: small-1
+```
+Predict.
+
+```{code-cell} ipython3
+:tags: [hide-output]
+print("of a prediction")
+```
+```{exercise-end}
+```
+
+```{solution-start} small-1
+:class: dropdown
+```
+```{code-cell} ipython3
+:tags: [solution]
+print("of a solution")
+```
+```{solution-end}
+```
+
+```{code-cell} ipython3
+print("of an" + " experiment")
+```
+"""
+
+
+def test_a_page_s_notebook_has_outputs_but_none_of_solutions(tmp_path, monkeypatch):
+    monkeypatch.setattr(executed.notebooks, "cache", lambda: tmp_path / "cache")
+    chapter = tmp_path / "small.md"
+    chapter.write_text(DOWNLOADED)
+    made = pages.notebook(chapter)
+    nbformat.validate(made)
+    waiting, shown = (c for c in made.cells if c.cell_type == "code")
+    assert waiting.source.startswith(plain.WAITS) and waiting.outputs == []
+    assert [o.text for o in shown.outputs] == ["of an experiment\n"]
+    assert "of a solution" not in nbformat.writes(made)
+    text = "".join(c.source for c in made.cells if c.cell_type == "markdown")
+    assert "*The masked low-rank sub-network*" in text and ".ipynb" not in text
+
+
+def test_a_drawing_becomes_an_image_with_its_words(tmp_path, monkeypatch):
+    """JupyterLab takes `<svg>` out of a notebook that it doesn't trust."""
+    drawn = lab.drawing("fig-1a", 'A "base" network.').data
+    cell = nbformat.v4.new_code_cell("x")
+    output = nbformat.v4.new_output("display_data", {"text/html": drawn})
+    done = nbformat.v4.new_code_cell("x", outputs=[output])
+    made = nbformat.v4.new_notebook(cells=[done])
+    monkeypatch.setattr(executed, "run", lambda _: made)
+    executed.add_outputs(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "x.md")
+    page = BeautifulSoup(cell.outputs[0].data["text/html"], "html.parser")
+    assert not page.svg and page.img["alt"] == 'A "base" network.'
+    head, _, data = page.img["src"].partition(",")
+    assert head == "data:image/svg+xml;base64"
+    svg = ElementTree.fromstring(base64.b64decode(data))
+    shown = {
+        "".join(e.itertext()) for e in svg.iter("{http://www.w3.org/2000/svg}text")
+    }
+    assert "landmarks" in " ".join(shown) and "white" in svg.get("style")
+
+
+@pytest.mark.parametrize("chapter", chapters(), ids=lambda c: c.stem)
+def test_notebooks_to_download_name_other_chapters_without_links(chapter, monkeypatch):
+    monkeypatch.setattr(executed, "add_outputs", lambda *_: None)
+    made = pages.notebook(chapter)
+    text = "".join(c.source for c in made.cells if c.cell_type == "markdown")
+    assert not re.findall(r"\]\((?!https?:|#|mailto:)[^)]*\)", text)
 
 
 # What nbgrader gets (scripts/try_nbgrader.py tries it with nbgrader itself)

@@ -32,6 +32,7 @@ def lin(prediction, target):
     return found
 
 
+@pytest.mark.equation(11)
 def test_mae_is_scikit_learns(pair):
     prediction, target = pair
     expected = mean_absolute_error(target, prediction, multioutput="raw_values")
@@ -46,6 +47,7 @@ def test_pearson_is_scipys(pair):
     np.testing.assert_allclose(pearson(*pair), expected)
 
 
+@pytest.mark.equation(12)
 def test_concordance_is_lins(pair):
     np.testing.assert_allclose(concordance(*pair), lin(*pair))
 

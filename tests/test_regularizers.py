@@ -47,6 +47,7 @@ def rebuilt(g, f, mask):
     return np.array(rows)
 
 
+@pytest.mark.equation(5)
 @EITHER_MASK
 @EITHER_REDUCTION
 def test_penalty_is_equation_5(f, per_sample, reduction):

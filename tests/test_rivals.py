@@ -77,6 +77,7 @@ def equation_8(network, mu, lam):
     return mu * l1 + lam * sum((V**2).sum() for V in hidden_weights(network))
 
 
+@pytest.mark.equation(8)
 @pytest.mark.parametrize("make_network", [MLP, DenseNet])
 def test_gomtl_is_equation_8(make_network):
     network = base(make_network)
@@ -103,6 +104,7 @@ def equation_7(W, labels, mean, between, within, weighted=False):
     return total
 
 
+@pytest.mark.equation(7)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
     "labels", [[0, 1, 2, 0, 0, 1, 0, 0, 2, 0], [2, 0, 0, 2, 2, 2, 2, 0, 2, 0]]
@@ -123,6 +125,7 @@ def equation_9(W, V, losses, mu, lam):
     return added + lam * ((W - W @ V) ** 2).sum()
 
 
+@pytest.mark.equation(9)
 def test_amtl_with_all_columns_is_equation_9(case):
     amtl = random_v(make("AMTL", strength=0.7, outgoing=0.3, columns=T))
     W, V, losses = (
@@ -143,6 +146,7 @@ def equation_10(case, V, gamma, nu, mu, lam):
     return added + gamma * error + equation_8(network, mu, lam)
 
 
+@pytest.mark.equation(10)
 def test_amtfl_is_equation_10(case):
     options = {"outgoing": 0.3, "sparsity": 0.2, "shared": 0.5}
     amtfl = random_v(make("AMTFL", strength=0.7, **options))

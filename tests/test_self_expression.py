@@ -62,6 +62,7 @@ def printed(v, f):
     return total, v.sparsity * sum(abs(entry) for entry in V.flat)
 
 
+@pytest.mark.equation(3, 4)
 @EITHER_FORM
 @pytest.mark.parametrize("sparsity", [0.0, 0.3])
 def test_penalty_is_the_printed_equation(network, x, form, sparsity):

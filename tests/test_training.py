@@ -19,7 +19,8 @@ from lsmtl.data import Profiles
 from lsmtl.dgex import DGEX
 from lsmtl.linear import LeastSquares
 from lsmtl.networks import MLP, DenseNet
-from lsmtl.regularizers import MaskedLowRank
+from lsmtl.objective import Objective
+from lsmtl.regularizers import GOMTL, MaskedLowRank
 from lsmtl.training import Recipe, choose, fit, predict
 
 D, T = 8, 6
@@ -224,6 +225,20 @@ def test_losses_and_reductions_written_out(loss, reduction):
     recipe = Recipe(epochs=1, batch_size=60, loss=loss, reduction=reduction)
     history = fit(start, TRAIN, VALIDATION, recipe=recipe).history
     assert history["loss"][0] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.equation(1, 2)
+@pytest.mark.parametrize("hidden", [(), (12,)])  # shallow as in Eq. 1, deep as in 2
+def test_what_is_minimised_is_the_sum_of_all_losses_and_the_penalty(hidden):
+    torch.manual_seed(0)
+    start = DenseNet(D, T, hidden=hidden, dropout=0.0).eval()
+    recipe = Recipe(reduction="sum")
+    loss, penalty = Objective(start, GOMTL(0.7, shared=0.0), recipe)(*TRAIN)
+    z, W, b = (array(v) for v in (start.features(TRAIN.x), *start.head.parameters()))
+    rows = zip(z, array(TRAIN.y), strict=True)
+    errors = [abs(W[t] @ z_i + b[t] - y_i[t]) for z_i, y_i in rows for t in range(T)]
+    assert loss.item() == pytest.approx(sum(errors), rel=1e-5)
+    assert penalty.item() == pytest.approx(0.7 * np.abs(W).sum() / T, rel=1e-5)
 
 
 def test_a_regulariser_hears_the_losses_that_are_minimised():

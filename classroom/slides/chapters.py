@@ -3,15 +3,12 @@
 import re
 from dataclasses import dataclass, field
 
-from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn
-from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.read import read_myst_markdown_notebook
 
-from lsmtl.lab import ROOT, notebooks
+from classroom import executed
+from lsmtl.lab import ROOT
 
 BOOK = ROOT / "book"
-PATIENCE = 600  # seconds for a cell
 _CLOSED = re.compile(r"`{3,}\s*$")
 _LABEL = re.compile(r":[a-z-]+:|\(.+\)=$")  # an option of a directive, a target
 _OPENED = re.compile(r"`{3,}\{(?P<kind>[a-z-]+)\}\s*(?P<title>.*)")
@@ -55,30 +52,11 @@ def read(name, execute=False):
         RuntimeError: a cell failed.
     """
     path = BOOK / f"{name}.md"
-    notebook = read_myst_markdown_notebook(path.read_text("utf-8"))
     if execute:
-        notebook = executed(notebook, path)
+        notebook = executed.run(path)
+    else:
+        notebook = read_myst_markdown_notebook(path.read_text("utf-8"))
     return split(name, notebook.cells)
-
-
-def executed(notebook, path):
-    """The notebook with its outputs, which stay in the cache of the book's build."""
-    folder = notebooks.cache()
-    cache = get_cache(folder)
-    try:
-        return cache.merge_match_into_notebook(notebook)[1]
-    except KeyError:
-        pass
-    print(f"executing {path.stem} …", flush=True)
-    result = single_nb_execution(
-        notebook, cwd=str(path.parent), timeout=PATIENCE, allow_errors=False
-    )
-    if result.err is not None:
-        raise RuntimeError(f"{path.stem} failed:\n{result.exc_string}")
-    seconds = {"execution_seconds": result.time}
-    bundle = CacheBundleIn(notebook, str(path), data=seconds)
-    cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-    return notebook
 
 
 def split(name, cells):

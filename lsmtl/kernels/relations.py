@@ -164,7 +164,7 @@ def shared_component(tasks, own=1.0, common=1.0):
 
 
 def multitask_kernel(relations, s, t, base):
-    r"""Kernel between rows that have tasks: $K_T(s, t)\, K_B(x, z)$.
+    r"""Kernel of rows that have tasks (Eq. 1 of the review): $K_T(s, t)\, K_B(x, z)$.
 
     Args:
         relations: $K_T$ (T, T).
