@@ -19,7 +19,8 @@ from sphinx.util import logging
 from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solution_node
 
 GLOSSARY = "book/back/glossary"
-UNLINKED = (GLOSSARY, "book/back/notation", "book/back/bibliography")
+BACK = ("equations", "figures", "notation", "glossary", "bibliography")
+UNLINKED = tuple(f"book/back/{name}" for name in BACK)
 
 # What a reader brings along, and names that stand for nothing else.
 ORDINARY = (
