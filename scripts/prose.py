@@ -17,7 +17,12 @@ from myst_parser.parsers.mdit import create_md_parser
 ROOT = Path(__file__).parents[1]
 EXTENSIONS = {"amsmath", "colon_fence", "deflist", "dollarmath"}
 CODE, MATH, CITED = "⟨code⟩", "⟨math⟩", "⟨cited⟩"
-WORDS = 40  # in a sentence, at most
+# Directives whose content is Markdown.
+PROSE = re.compile(
+    r"\{(?:admonition|note|tip|hint|important|warning|seealso|glossary|div|"
+    r"(?:exercise|solution)-(?:start|end)|grid|grid-item-card|tab-set|tab-item)\}"
+)
+WORDS = 40  # at most, between two breaths
 
 # Page and phrase → why it is right as it stands.
 ALLOWED = {
@@ -72,6 +77,7 @@ RULES = {
 }
 ENDS = re.compile(r"[.!?…]['’\")*_]*(?: ⟨cited⟩)?(?= [A-Z\"“(⟨])")
 CLOSED = re.compile(r"[.!?:;…][\"'’)*]*(?: ?⟨cited⟩)?$")
+SHOWS = re.compile(r"\.(?:figure|table)\(")
 SHORT = re.compile(r"(?:\b(?:Eqs?|Figs?|Sect|Tab|al|vs|cf|e\.g|i\.e|St|Dr|[A-Z])\.)$")
 
 
@@ -128,8 +134,8 @@ def _directive(token, line):
     name, _, argument = token.info.strip().partition(" ")
     if name == "{code-cell}":
         yield Block("cell", line, source=token.content)
-    elif name.startswith("{"):
-        if argument and name not in ("{image}", "{solution-start}", "{grid}", "{div}"):
+    elif PROSE.fullmatch(name):
+        if argument and name not in ("{solution-start}", "{grid}", "{div}"):
             yield Block("title", line, [(line, argument)])
         inside = token.content.splitlines()
         for place, option in enumerate(inside):
@@ -192,11 +198,7 @@ def _sentences(block):
         if ends and block.kind == "paragraph":
             yield line, "two sentences on a line", words[ends[0].end() - 20 :][:50]
         last = place == len(block.lines) - 1
-        if (
-            words
-            and not last
-            and not re.search(r"[.!?:;…][\"'’)*]*(?: ?⟨cited⟩)?$", words)
-        ):
+        if words and not last and not CLOSED.search(words):
             yield line, "a sentence broken over lines", words[-40:]
         ends = re.finditer(r"[;:]|" + ENDS.pattern, words)  # where one breathes
         starts = [0, *(m.end() for m in ends)]
@@ -208,15 +210,16 @@ def _sentences(block):
 
 def _unspoken(found):
     """Figures and tables without a sentence between their neighbours."""
-    SHOWS = r"lab\.(?:figure|table)\(|\.(?:table|figure)\("
     stops = [
         place
         for place, block in enumerate(found)
-        if block.kind == "heading" or re.search(SHOWS, block.source)
+        if block.kind == "heading" or SHOWS.search(block.source)
     ] + [len(found)]
     for before, here, after in zip(stops, stops[1:], stops[2:], strict=False):
-        near = found[before + 1 : here] + found[here + 1 : after]
-        speaks = any(b.kind in ("paragraph", "item") for b in near)
+        speaks = any(
+            b.kind in ("paragraph", "item") or "lab.say(" in b.source
+            for b in found[before + 1 : after]
+        )
         if found[here].kind == "cell" and not speaks:
             yield found[here].line, "no sentence about this output", "figure or table"
 

@@ -19,7 +19,8 @@ from sphinx.util import logging
 from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solution_node
 
 GLOSSARY = "book/back/glossary"
-UNLINKED = (GLOSSARY, "book/back/notation", "book/back/bibliography")
+BACK = ("equations", "figures", "notation", "glossary", "bibliography")
+UNLINKED = tuple(f"book/back/{name}" for name in BACK)
 
 # What a reader brings along, and names that stand for nothing else.
 ORDINARY = (
@@ -215,7 +216,8 @@ def definitions(app):
 
 def link(app, doctree, page):
     """Let the first use of each entry lead to its definition."""
-    if page in UNLINKED or GLOSSARY not in app.env.found_docs:
+    here = app.builder.format == "html" and GLOSSARY in app.env.found_docs
+    if page in UNLINKED or not here:
         return
     if not hasattr(app, "definitions"):
         app.definitions = definitions(app)
