@@ -1,9 +1,12 @@
 """The map of equations has no gap, and every figure has an address of its own."""
 
+import importlib
 import sys
+from types import SimpleNamespace
 
 import pytest
 from bs4 import BeautifulSoup
+from sphinx.errors import ExtensionError
 
 from lsmtl.lab import ROOT, show
 
@@ -26,8 +29,6 @@ def test_the_marked_tests_are_there():
 
 
 def test_code_can_be_imported_by_the_name_on_the_map():
-    import importlib
-
     for equation in equations.read().values():
         for name, file in equation.code:
             parts = name.split(".")
@@ -135,6 +136,14 @@ def test_what_is_shown_twice_needs_one_place_and_other_numbers_are_refused(small
     found = equations.read(small)
     assert not [w for w in equations.gaps(found) if "Eq. 5 of the paper" in w]
     assert len(found["paper", 5].places) == 2
+
+
+def test_a_gap_stops_the_build(monkeypatch):
+    found = equations.read()
+    found["paper", 7].tests.clear()
+    monkeypatch.setattr(equations, "read", lambda: found)
+    with pytest.raises(ExtensionError, match=r"Eq\. 7 of the paper is checked by no"):
+        equations.check(SimpleNamespace())
 
 
 def test_the_map_has_every_formula_with_its_code():

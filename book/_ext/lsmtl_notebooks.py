@@ -29,20 +29,23 @@ def offer(app, name, template, context, doctree):
     """Name the notebook for the page's menu."""
     if name in app.lsmtl_chapters:
         context["ipynb_source"] = f"{name}.ipynb"
+        app.lsmtl_written.add(name)
 
 
 def find(app, env):
     """See which pages have code."""
-    app.lsmtl_chapters = chapters(app)
-    return []
+    app.lsmtl_chapters, app.lsmtl_written = chapters(app), set()
+    return []  # no page has to be read again
 
 
 def write(app, error):
-    """Write the notebooks beside the pages' sources."""
+    """Write the notebooks of the pages that were written beside their sources."""
     if error or app.builder.format != "html":
         return
     for name, chapter in app.lsmtl_chapters.items():
         path = Path(app.outdir, "_sources", f"{name}.ipynb")
+        if path.exists() and name not in app.lsmtl_written:
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             nbformat.write(pages.notebook(chapter), path)
