@@ -9,7 +9,7 @@ BARE := _build/without-solutions
 BIN := .venv/bin
 READY := .venv/ready
 
-book slides test: export TQDM_DISABLE := 1
+book pdf epub slides test: export TQDM_DISABLE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # UNPINNED=yes takes the newest versions, to see what will break next.
@@ -21,7 +21,7 @@ endif
 
 TABLES := table-1 table-2 table-3
 
-.PHONY: help book slides pdf student instructor nbgrader test data dry-run records $(TABLES) tables bench gpu-bundle gpu-records merge-records clean
+.PHONY: help book slides pdf epub student instructor nbgrader test data dry-run records $(TABLES) tables bench gpu-bundle gpu-records merge-records clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -55,9 +55,12 @@ endif
 slides: $(READY)  ## slides for lectures, a deck a part: _build/slides/index.html
 	$(BIN)/python -m classroom.slides
 
-pdf: BUILT = $(if $(filter no,$(SOLUTIONS)),$(BARE)/)_build
-pdf: book  ## the book as one PDF: _build/deep-lsmtl.pdf (SOLUTIONS=no: without them)
-	$(BIN)/python -m publishing $(BUILT)/html $(BUILT)/deep-lsmtl.pdf
+pdf epub: BUILT = $(if $(filter no,$(SOLUTIONS)),$(BARE)/)_build
+pdf epub: book
+	$(BIN)/python -m publishing $(BUILT)/html $(BUILT)/deep-lsmtl.$@
+
+pdf:  ## the book as one PDF: _build/deep-lsmtl.pdf (SOLUTIONS=no: without them)
+epub:  ## the book for e-readers: _build/deep-lsmtl.epub (SOLUTIONS=no: likewise)
 
 # Chapters run in the first pytest, book and slides show what they gave, the last one reads them.
 test: export OMP_NUM_THREADS := 1

@@ -15,6 +15,9 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 DROPPED = ".headerlink, .only-dark, script, style, button, input, .sd-tab-set > label"
 LINKS_KEPT = ("http", "https", "mailto")
+PLAIN = re.compile(
+    r'<span class="(?:n|nn|p|w)">([^<]*)</span>'
+)  # code in text's colour
 POINTS = 0.9  # of a figure's point on paper: text of 10 points becomes 9
 
 
@@ -96,6 +99,7 @@ def _chapter(site, name, part, names):
     text = re.sub(
         r'<i data-drawing="(\d+)"></i>', lambda m: drawings[int(m[1])], str(body)
     )
+    text = PLAIN.sub(r"\1", text)
     return Chapter(name, part, title, text, sections)
 
 
@@ -150,9 +154,10 @@ def _answers_last(soup, body, name):
             part.append(solution)
         answers.append(part)
         there = soup.new_tag("p", attrs={"class": "lsmtl-there"})
-        there.append("Hints and solution: page " if solution else "Hints: page ")
-        target = {"href": f"#{anchor}", "data-page": f"{name}--{anchor}"}
-        there.append(soup.new_tag("a", attrs=target))
+        there.append(soup.new_tag("a", attrs={"href": f"#{anchor}"}))
+        there.a.string = "Hints and solution" if solution else "Hints"
+        place = {"class": "lsmtl-page", "data-page": f"{name}--{anchor}"}
+        there.append(soup.new_tag("span", attrs=place))
         exercise.append(there)
     if answers.contents:
         title = soup.new_tag("h2")
