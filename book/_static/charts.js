@@ -81,7 +81,7 @@
       let layout = {font: {family: style.fontFamily, size: 14, color: page.ink},
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
         showlegend: false, hovermode: "closest", dragmode: false,
-        margin: {l: 56, r: 12, t: 4, b: 48}};
+        margin: {l: 56, r: 12, t: 12, b: 48}};
       layout = merged(layout, filled(spec.layout, spec, page));
       if (width < NARROW) layout = merged(layout, filled(spec.narrow, spec, page));
       layout.width = width;

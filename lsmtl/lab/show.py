@@ -114,6 +114,7 @@ mpl.rcParams.update(
         "figure.facecolor": "none",
         "figure.figsize": SIZES["single"],
         "font.size": 11,
+        "image.interpolation": "none",  # as many pixels as numbers
         "legend.fontsize": SMALL,
         "legend.frameon": False,
         "legend.labelcolor": INK,
