@@ -49,6 +49,31 @@ def test_figures_of_cells_are_drawings_with_a_text(name):
     assert not soup(SITE / name).select(".cell_output img")
 
 
+def pictures(name):
+    """A page's pictures, each with the text for who can't see it and its caption."""
+    for picture in soup(SITE / name).select("article :is(img, svg)"):
+        drawn = picture.name == "svg"
+        if drawn and (picture.get("aria-hidden") or picture.find_parent("svg")):
+            continue  # an ornament, or a part of a picture
+        if "only-dark" in picture.get("class", []):
+            continue  # a picture of the light page in other colours
+        figure = picture.find_parent("figure")
+        caption = figure.figcaption if figure else None
+        text = picture.get("aria-label" if drawn else "alt") or ""
+        yield text, caption.get_text(" ", strip=True) if caption else ""
+
+
+@every_page
+def test_every_picture_has_words_of_its_own(name):
+    found = list(pictures(name))
+    for text, caption in found:
+        assert len(text.split()) >= 5, f"too few words: {text!r}"
+        assert not re.search(r"\.(png|svg|jpe?g)|^(figure|image|picture)\b", text, re.I)
+        assert text.rstrip(".") not in caption, f"says what the caption says: {text}"
+    texts = [text for text, _ in found]
+    assert sorted(texts) == sorted(set(texts))
+
+
 @every_page
 def test_loads_only_files_of_the_book(name):
     for address, path, _ in targets(name, LOADS):
