@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from docutils import nodes
 from docutils.utils import new_document
 from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solution_node
-from sphinx_external_toc.parsing import parse_toc_yaml
+
+from lsmtl.lab import contents
 
 PAGE = "book/back/figures"
 HERE = "% the index stands here"
@@ -144,13 +145,9 @@ def headings(app, name, source):
     if name != PAGE:
         return
     lines = []
-    for page in parse_toc_yaml(app.config.external_toc_path):
-        path = app.env.doc2path(page)
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        if "{code-cell}" in text:
-            title = re.search(r"^# (.+)", text, re.M)[1]
-            lines += [f"## {title}", "", f"% {OF}{page}", ""]
+    for page in contents.pages().values():
+        if "{code-cell}" in page.path.read_text("utf-8"):
+            lines += [f"## {page.title}", "", f"% {OF}book/{page.name}", ""]
     source[0] = source[0].replace(HERE, "\n".join(lines))
 
 
