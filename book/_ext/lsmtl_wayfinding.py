@@ -131,7 +131,7 @@ class Chapters(FromPages):
             time = contents.hours(sum(page.minutes for page in pages))
             found.append(nodes.rubric(part, f"{part} · {time}"))
             entries = [
-                f"{linked(page)} ·\xa0{page.minutes}\xa0min\n: {page.summary}\n"
+                f"{linked(page)}, {page.minutes}\xa0min\n: {page.summary}\n"
                 for page in pages
             ]
             found.append(self.parsed("\n".join(entries), "lsmtl-chapters"))
