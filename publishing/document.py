@@ -107,6 +107,8 @@ def _drawing(svg):
     """A figure as wide as its text wants, not as the page; without unused names."""
     svg = re.sub(r' id="image\w+"', "", svg)
     box = re.search(r'viewBox="\S+ \S+ (\S+) ', svg)
+    if not box:
+        return svg
     width = f"width:{float(box[1]) * POINTS:.0f}pt;max-width:100%;height:auto"
     return re.sub(r'style="width:100%;[^"]*"', f'style="{width}"', svg, count=1)
 

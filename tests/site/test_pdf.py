@@ -16,26 +16,6 @@ pytestmark = pytest.mark.skipif(
     not CHROMIUM, reason="Chromium is missing: install it or name it in $CHROMIUM"
 )
 
-TOC = """
-format: jb-book
-root: book/index
-parts:
-  - caption: One part
-    chapters:
-      - file: book/derivation/rival-regularizers
-  - caption: Another part
-    chapters:
-      - file: book/back/data
-      - file: book/back/bibliography
-"""
-
-
-@pytest.fixture(scope="module")
-def toc(tmp_path_factory):
-    path = tmp_path_factory.mktemp("toc") / "toc.yml"
-    path.write_text(TOC)
-    return path
-
 
 @pytest.fixture(scope="module")
 def pdf(toc):
@@ -152,7 +132,7 @@ def test_contents_name_the_right_pages(pdf, texts, chapters):
     contents = squeezed(texts[1])
     for page, number in zip(chapters.values(), starts(pdf, chapters), strict=True):
         title = page.select_one("article h1").get_text().removesuffix("#")
-        assert re.search(re.escape(squeezed(title)) + rf"{number}\D", contents)
+        assert re.search(re.escape(squeezed(title)) + rf"{number}(\D|$)", contents)
 
 
 def test_links_out_of_the_book_lead_to_the_web(pdf):
@@ -169,8 +149,8 @@ def test_links_out_of_the_book_lead_to_the_web(pdf):
 def test_every_page_but_the_cover_has_its_number(texts):
     assert "version" in texts[0].lower()
     for number, text in enumerate(texts[1:], 2):
-        lines = [line.strip() for line in text.strip().splitlines()]
-        assert str(number) in (lines[0], lines[-1]), lines
+        heads = [line.strip() for line in text.strip().splitlines()[:3]]
+        assert str(number) in heads
 
 
 def test_says_what_it_is(pdf):
