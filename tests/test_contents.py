@@ -125,6 +125,7 @@ def test_the_version_is_the_same_wherever_it_stands():
     for name, line in (
         ("pyproject.toml", 'version = "'),
         ("CITATION.cff", "version: "),
+        ("CHANGELOG.md", "## "),  # the newest stands first
     ):
         text = (ROOT / name).read_text("utf-8")
         assert re.search(rf'^{line}([\d.]+)"?$', text, re.M)[1] == __version__
