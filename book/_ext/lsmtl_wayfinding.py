@@ -160,7 +160,7 @@ class Path(FromPages):
 
 
 class Map(FromPages):
-    """What builds on what: a drawing of links, and the same as a list for phones and paper."""
+    """What builds on what: a drawing of links, and a list for phones and paper."""
 
     def make(self):
         """The drawing, and a list of each part's chapters with what they build on."""
