@@ -199,7 +199,7 @@ def draw(bands, edges, about, title):
     y = [n * HIGH + b * (HEAD + GAP) + BOX[1] / 2 for n, b in enumerate(band)]
     high = y[-1] + BOX[1] / 2 + GAP
     parts = [
-        f'<svg class="lsmtl-map" viewBox="0 0 {WIDE} {high:.0f}" role="group" '
+        f'<svg viewBox="0 0 {WIDE} {high:.0f}" role="group" '
         f'aria-label="{typeset(title)}">'
     ]
     captions = []

@@ -160,7 +160,7 @@ class Path(FromPages):
 
 
 class Map(FromPages):
-    """What builds on what: a drawing of links, and the same as a list for a phone."""
+    """What builds on what: a drawing of links, and a list for phones and paper."""
 
     def make(self):
         """The drawing, and a list of each part's chapters with what they build on."""
@@ -176,7 +176,8 @@ class Map(FromPages):
         title = "Map of the chapters: each is a link and says what it builds on"
         svg = lsmtl_map.draw(bands, edges, about, title)
         listed = self.parsed(self.as_list(parts, edges), "lsmtl-map-list")
-        return [nodes.raw("", svg, format="html"), listed]
+        drawn = f'<div class="lsmtl-map">{svg}</div>'
+        return [nodes.raw("", drawn, format="html"), listed]
 
     def about(self, page, edges):
         """A chapter as the drawing takes it."""

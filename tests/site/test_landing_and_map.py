@@ -93,6 +93,9 @@ def test_the_map_is_a_drawing_or_a_list_of_all_chapters(chromium, width):
             small = "text => text.getBoundingClientRect().height"
             heights = shown.locator("a tspan").evaluate_all(f"all => all.map({small})")
             assert min(heights) >= 12
+        page.emulate_media(media="print")
+        assert page.locator(".lsmtl-map-list").is_visible()
+        assert not page.locator(".lsmtl-map").is_visible()
 
 
 def test_the_keyboard_goes_through_the_map_in_the_order_of_the_book(chromium):
