@@ -188,7 +188,11 @@ def search_without_lists(app):
     index_page = app.builder.index_page
 
     def index(name, doctree, title):
-        index_page(name, new_document("") if name == PAGE else doctree, title)
+        if name == PAGE:
+            heading = nodes.title("", app.env.titles[PAGE].astext())
+            doctree = new_document("")
+            doctree += nodes.section("", heading, ids=[""])
+        index_page(name, doctree, title)
 
     app.builder.index_page = index
 
