@@ -75,7 +75,7 @@ test: $(READY)  ## check style, package, chapters, book and pages
 	$(BIN)/python scripts/dry_run.py --essential
 	$(BUILD)
 	$(BIN)/python -m classroom.slides
-	$(BIN)/pytest tests/site
+	$(BIN)/pytest -n 2 --dist worksteal tests/site
 
 data: $(READY)  ## get the on-demand datasets, or prepare D-GEX's files: DGEX=folder
 	$(BIN)/python -m lsmtl.data $(if $(DGEX),--dgex "$(DGEX)" \

@@ -11,6 +11,7 @@ from pathlib import Path
 import tinycss2
 
 FIRST = "documentation_options.js"  # scripts within the page need it
+MATH = "tex-svg.js"  # large, and not needed where there is no formula
 UNUSED = ("fontawesome.js*", "*.map")
 
 CLASSES = re.compile(r"""(?:class|id)=["']([^"']*)["']""")
@@ -24,8 +25,13 @@ NOT = re.compile(r":not\([^)]*\)")
 
 def defer(app, page, template, context, doctree):
     """Let a page's scripts wait for its text; the search page needs them in order."""
-    for script in context.get("script_files", []) if page != "search" else []:
-        if script.filename and not str(script.filename).endswith(FIRST):
+    if page == "search":
+        return
+    for script in list(context["script_files"]):
+        name = str(script.filename)
+        if name.endswith(MATH) and 'class="math' not in context.get("body", ""):
+            context["script_files"].remove(script)
+        elif script.filename and not name.endswith(FIRST):
             script.attributes.setdefault("defer", "defer")
 
 
