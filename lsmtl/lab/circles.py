@@ -81,12 +81,11 @@ def picture(tables, read="jacobian"):
             axis.plot(*places(run["groups"])[0].T, ".", ms=2.5, color=GREY)
             axis.set(title=f"λ = {texts[at]}", aspect="equal")
             axis.set_axis_off()
-        row[0].text(-1.1, 1.7, name)
         values = scores(mine, read)
         for key, (marker, line, colour) in LOOK.items():
             look = {"marker": marker, "ls": LINES[line], "color": colour, "ms": 3}
             row[3].plot(texts, values[key], label=SCORES[key], **look)
-        row[3].set(ylim=(0, 1), xlabel="λ", xticks=texts[::2])
+        row[3].set(title=name, ylim=(0, 1), xlabel="λ", xticks=texts[1::3])
     fig.legend(*axes[0, 3].get_legend_handles_labels(), loc="outside lower center",
                ncols=3)  # fmt: skip
     return fig

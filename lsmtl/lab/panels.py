@@ -3,12 +3,12 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lsmtl.lab.show import COLOURS, GREY, SMALL
+from lsmtl.lab.show import COLOURS, GREY, MARKS, SMALL
 
-STYLES = {  # head → line, marker, face; None is a method without a head
-    "xavier": {"ls": "-", "marker": "o"},
-    "zero": {"ls": "--", "marker": "o", "mfc": "none"},
-    None: {"ls": ":", "marker": "s"},
+STYLES = {  # head → line and face; None is a method without a head
+    "xavier": {"ls": "-"},
+    "zero": {"ls": "--", "mfc": "none"},
+    None: {"ls": ":"},
 }
 NAMES = {"xavier": "Xavier head", "zero": "zero head", None: ""}
 
@@ -40,6 +40,7 @@ def curves(panels, label, ylabels, marks=(), note="", log=True, scale="linear"):
                 x = np.arange(table.shape[1]) if log is None else list(table)
                 low, mean, high = table.min(), table.mean(), table.max()
                 look = {"color": COLOURS[method], "ms": 4, "lw": 1.3, **STYLES[head]}
+                look["marker"] = MARKS[method]
                 look["label"] = ", ".join(filter(None, (method, NAMES[head])))
                 if (table.nunique(axis=1) == 1).all():  # a level: nothing varies
                     axis.plot(x, mean, **(look | {"marker": ""}))

@@ -62,6 +62,8 @@ MARKS = {  # where points of methods meet, so that colour isn't all
     "ridge": "s",
     "kernel ridge": "^",
     "KNN": "o",
+    "landmarks": "o",
+    "random genes": "s",
     "lasso": "P",
     "DenseNet": "o",
     "Deep-LSMTL": "D",
