@@ -117,3 +117,18 @@ def test_reads_from_disk(chromium):
             with visit(context, SITE.as_uri(), name) as (page, troubles):
                 assert page.evaluate(RAW_MATH) == []
                 assert troubles == []
+
+
+def test_a_page_is_printed_light_and_unfolded(chromium, origin):
+    closed = "document.querySelectorAll('article details:not([open])').length"
+    with (
+        chromium.new_context(color_scheme="dark") as context,
+        visit(context, origin, "book/derivation/masked-low-rank.html") as (page, _),
+    ):
+        folded = page.evaluate(closed)
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert page.get_attribute("html", "data-theme") == "light"
+        assert page.evaluate(closed) == 0 < folded
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.get_attribute("html", "data-theme") == "dark"
+        assert page.evaluate(closed) == folded
