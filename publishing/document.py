@@ -13,7 +13,10 @@ from urllib.parse import unquote, urlsplit
 from bs4 import BeautifulSoup
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-DROPPED = ".headerlink, .only-dark, script, style, button, input, .sd-tab-set > label"
+DROPPED = (
+    ".headerlink, .only-dark, .lsmtl-map, script, style, button, input, "
+    ".sd-tab-set > label"
+)
 LINKS_KEPT = ("http", "https", "mailto")
 PLAIN = re.compile(
     r'<span class="(?:n|nn|p|w)">([^<]*)</span>'
