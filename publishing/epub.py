@@ -16,10 +16,34 @@ from publishing.browser import need, opened
 from publishing.document import chapters, escaped, looks, lower
 from publishing.pdf import ROOT, authors
 
+# Few readers know mathvariant: letters become those that Unicode has for it.
 XHTML = """() => {
+  const first = {  // A, a, 0
+    'bold': [0x1D400, 0x1D41A, 0x1D7CE],
+    'double-struck': [0x1D538, 0x1D552, 0x1D7D8],
+    'script': [0x1D49C, 0x1D4B6],
+  };
+  const elsewhere = {  // came into Unicode earlier
+    'double-struck': {C: 'ℂ', H: 'ℍ', N: 'ℕ', P: 'ℙ', Q: 'ℚ', R: 'ℝ', Z: 'ℤ'},
+    'script': {
+      B: 'ℬ', E: 'ℰ', F: 'ℱ', H: 'ℋ', I: 'ℐ', L: 'ℒ', M: 'ℳ', R: 'ℛ'},
+  };
+  const letter = (variant, char) => {
+    const kind = [/[A-Z]/, /[a-z]/, /[0-9]/].findIndex(kind => kind.test(char));
+    const start = first[variant]?.[kind];
+    return elsewhere[variant]?.[char] ?? (start ? String.fromCodePoint(
+      start + char.charCodeAt() - 'Aa0'.charCodeAt(kind)) : char);
+  };
   for (const box of document.querySelectorAll('mjx-container')) {
     const math = box.querySelector('math');
     math.setAttribute('display', box.getAttribute('display') ? 'block' : 'inline');
+    for (const part of math.querySelectorAll('[mathvariant]')) {
+      const variant = part.getAttribute('mathvariant');
+      if (variant in first && !part.children.length) {
+        part.textContent = [...part.textContent].map(c => letter(variant, c)).join('');
+        part.setAttribute('mathvariant', 'normal');
+      }
+    }
     box.replaceWith(math);
   }
   for (const table of document.querySelectorAll('table[border]'))

@@ -32,7 +32,7 @@ FACES = {  # Matplotlib brings them, so that the book looks the same everywhere
     ("Drawing", "bold", "normal"): "DejaVuSans-Bold",
 }
 
-# Shrink what is too wide for a line; what would become too small gets a wide page.
+# Shrink what is too wide for a line; cells wrap where it would become too small.
 FIT = """() => {
   const boxes = '.lsmtl-scroll, .pst-scrollable-table-container, .output.text_html';
   for (const box of document.querySelectorAll(boxes)) {

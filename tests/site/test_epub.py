@@ -75,6 +75,15 @@ def test_math_is_mathml(pages, toc):
     assert drawn == there > 0
 
 
+@needs_chromium
+def test_bold_letters_are_bold_in_every_reader(pages):
+    """A matrix W is told from a number w, though few readers know mathvariant."""
+    variants = {e.get("mathvariant") for p in pages.values() for e in p.iter()}
+    assert variants <= {None, "normal", "italic"}
+    text = "".join("".join(page.itertext()) for page in pages.values())
+    assert "\N{MATHEMATICAL BOLD CAPITAL W}" in text
+
+
 def test_a_book_without_solutions_has_the_hints_alone(toc, tmp_path):
     for name in parse_toc_yaml(toc):
         page = BeautifulSoup((SITE / f"{name}.html").read_text("utf-8"), "html.parser")
