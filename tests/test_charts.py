@@ -39,6 +39,7 @@ def test_genes_keep_their_names_and_errors_in_the_page():
     view = spec["views"]["0,1"]  # ridge across, DenseNet up
     assert "DenseNet is better than ridge on 2 of 3" in view["say"]
     cloud = view["traces"][1]
+    assert cloud["every"] == 1  # few enough to draw them all
     assert (cloud["x"], cloud["y"], cloud["text"]) == ("@ridge", "@DenseNet", "@names")
 
 

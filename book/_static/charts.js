@@ -35,6 +35,13 @@
     return value[0] === "@" ? spec.columns[value.slice(1)] : value;
   }
 
+  /* A trace with fewer points, where it says every how many-th is drawn. */
+  function thinned({every = 1, ...trace}) {
+    const kept = (list) => list.filter((_, i) => i % every === 0);
+    if (every > 1) for (const k of ["x", "y", "text"]) trace[k] = kept(trace[k]);
+    return trace;
+  }
+
   function merged(a, b) {
     const both = {...a};
     for (const [k, v] of Object.entries(b ?? {}))
@@ -90,11 +97,11 @@
           automargin: true, ...layout[name],
           ...(shown.titles?.[name] ? {title: {text: shown.titles[name]}} : {})};
       layout = merged(layout, filled(shown.layout ?? {}, spec, page));
-      const traces = filled(shown.traces, spec, page);
+      const traces = filled(shown.traces, spec, page).map(thinned);
       if (found !== null) {
         const {x, y, text} = point();
         traces.push({x: [x], y: [y], text: [text], mode: "markers+text",
-          textposition: "top center", hoverinfo: "skip", cliponaxis: false,
+          textposition: "middle right", hoverinfo: "skip", cliponaxis: false,
           marker: {size: 12, symbol: "circle-open", color: page.ink, line: {width: 2}}});
       }
       tell();
@@ -143,8 +150,11 @@
         const like = typed ? names.filter((_, i) => lower[i].startsWith(typed)) : [];
         list.replaceChildren(...like.slice(0, 12).map((n) => make("option", {value: n})));
         const place = lower.indexOf(typed);
-        found = place < 0 ? null : place;
-        draw();
+        if (place !== (found ?? -1)) {
+          found = place < 0 ? null : place;
+          draw();
+        }
+        tell();
         if (typed && !like.length) said.textContent = `No gene is called ${box.value}.`;
       };
       return [box, list];

@@ -12,7 +12,8 @@ The JSON, a *spec*, is a dict with
 - `views`: the numbers of the chosen options, as `"0,3"` → a dict with `traces`, as
   Plotly has them, and `say`, a sentence that tells what is seen;
 - `layout`: Plotly's, for a wide page, and `narrow`, what differs on a phone;
-- `columns`: lists that traces share, where they say `"@name"`;
+- `columns`: lists that traces share, where they say `"@name"`; of a trace with `every`
+  only every so many-th point is drawn, and all can be found;
 - `hint`: a sentence on what to do.
 
 Colours are Plotly's, or `"ink"` and `"muted"`, which are those of the page.
@@ -28,6 +29,7 @@ from lsmtl._checks import one_of
 from lsmtl.lab import show
 
 KINDS = ("select", "range", "find")
+DRAWN = 1600  # points of a cloud, so that a phone can keep up
 
 
 def chart(fig, alt, spec, caption="", badge=""):
@@ -68,17 +70,19 @@ def genes(names, errors, label):
     methods = [*errors]
     columns = {"names": list(names)}
     columns |= {m: [round(float(v), 3) for v in errors[m]] for m in methods}
-    every = [v for m in methods for v in columns[m]]
-    ends = [min(every) - 0.02, max(every) + 0.02]
+    values = [v for m in methods for v in columns[m]]
+    ends = [min(values) - 0.02, max(values) + 0.02]
     diagonal = {"x": ends, "y": ends, "mode": "lines", "hoverinfo": "skip"}
     diagonal |= {"line": {"color": "muted", "dash": "dash", "width": 1}}
     views = {}
     for (i, x), (j, y) in itertools.product(enumerate(methods), repeat=2):
         below = sum(b < a for a, b in zip(columns[x], columns[y], strict=True))
         cloud = {"x": f"@{x}", "y": f"@{y}", "text": "@names", "mode": "markers"}
+        cloud["every"] = every = -(-len(columns["names"]) // DRAWN)
         cloud["marker"] = {"size": 4, "opacity": 0.5, "color": show.COLOURS[y]}
         cloud["hovertemplate"] = f"%{{text}}<br>{x} %{{x}}<br>{y} %{{y}}<extra></extra>"
         say = f"{y} is better than {x} on {below} of {len(columns['names'])} genes."
+        say = say if i != j else "Choose two methods that differ."
         titles = {"xaxis": f"{label}, {x}", "yaxis": f"{label}, {y}"}
         views[f"{i},{j}"] = {"traces": [diagonal, cloud], "say": say, "titles": titles}
     axis = {"range": ends, "zeroline": False}
@@ -91,7 +95,8 @@ def genes(names, errors, label):
         "controls": [*sides, {"kind": "find", "label": "gene"}],
         "views": views,
         "columns": columns,
-        "hint": "Choose two methods; hover over a dot, or type the name of a gene.",
+        "hint": "Choose two methods; hover over a dot, or type the name of a gene."
+        + f" One gene in {every} has a dot, any can be found." * (every > 1),
         "layout": {"height": 520, "xaxis": axis, "yaxis": axis | square},
         "narrow": {"height": 400},
     }
