@@ -12,9 +12,16 @@ READY := .venv/ready
 book slides test: export TQDM_DISABLE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# UNPINNED=yes takes the newest versions, to see what will break next.
+ifeq ($(UNPINNED),yes)
+PACKAGES = $$(sed -E 's/ *\#.*//; s/==.*//; s/^jupyter-book$$/&<2/' requirements.txt)
+else
+PACKAGES = -r requirements.txt -c constraints.txt
+endif
+
 TABLES := table-1 table-2 table-3
 
-.PHONY: help book slides student instructor nbgrader test data dry-run records $(TABLES) tables bench gpu-bundle gpu-records merge-records clean
+.PHONY: help book slides pdf student instructor nbgrader test data dry-run records $(TABLES) tables bench gpu-bundle gpu-records merge-records clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,7 +31,7 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 	  echo 'This needs Python 3.11 or newer. Name yours: make PYTHON=python3.12 …' >&2; \
 	  exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -r requirements.txt -c constraints.txt
+	$(BIN)/pip install --quiet $(PACKAGES)
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
@@ -47,6 +54,10 @@ endif
 
 slides: $(READY)  ## slides for lectures, a deck a part: _build/slides/index.html
 	$(BIN)/python -m classroom.slides
+
+pdf: BUILT = $(if $(filter no,$(SOLUTIONS)),$(BARE)/)_build
+pdf: book  ## the book as one PDF: _build/deep-lsmtl.pdf (SOLUTIONS=no: without them)
+	$(BIN)/python -m publishing $(BUILT)/html $(BUILT)/deep-lsmtl.pdf
 
 # Chapters run in the first pytest, book and slides show what they gave, the last one reads them.
 test: export OMP_NUM_THREADS := 1

@@ -12,9 +12,8 @@ import jupytext
 import nbformat
 from pybtex.database import parse_file
 from pybtex.richtext import Text
-from sphinx_external_toc.parsing import parse_toc_yaml
 
-from lsmtl.lab import ROOT, notebooks
+from lsmtl.lab import ROOT, contents, notebooks
 
 BOOK_ONLY = re.compile(r"^% book only\n.*?^% end of book only\n", re.M | re.S)
 COMMENT = re.compile(r"^%.*\n", re.M)
@@ -35,9 +34,8 @@ TITLED = ("grid-item-card", "tab-item")
 
 def chapters():
     """The pages with code in the order of the book, without those about teaching."""
-    toc = [ROOT / f"{page}.md" for page in parse_toc_yaml(ROOT / "_toc.yml")]
     with_code = {c for c in notebooks.chapters() if c.parent.name != "teaching"}
-    return [page for page in toc if page in with_code]
+    return [p.path for p in contents.pages().values() if p.path in with_code]
 
 
 @functools.cache
@@ -204,9 +202,7 @@ def _link(text, address, page):
 @functools.cache
 def titles():
     """Stem of a page → its title."""
-    pages = [*(ROOT / "book").glob("*.md"), *(ROOT / "book").glob("*/*.md")]
-    found = {p.stem: re.search(r"^# (.+)", p.read_text("utf-8"), re.M) for p in pages}
-    return {stem: match[1] for stem, match in found.items()}
+    return {page.stem: page.title for page in contents.pages().values()}
 
 
 @functools.cache
@@ -266,4 +262,7 @@ def reference(key):
     places = ("journal", "booktitle", "publisher", "howpublished", "url")
     where = [fields[place] for place in places if place in fields][:1]
     title = [fields["title"]] if _entries()[key].persons else []
-    return ". ".join([_author_year(key), *map(_words, title + where)]) + "."
+    line = ". ".join([_author_year(key), *map(_words, title + where)]) + "."
+    if "doi" in fields:
+        line += f" https://doi.org/{fields['doi']}"
+    return line

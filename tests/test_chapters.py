@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 
@@ -27,26 +26,6 @@ def test_a_cell_fits_a_phone_and_a_glance(source):
     if not any(line.startswith(("import ", "from ")) for line in lines):
         assert len(lines) <= 15
     assert max(map(len, lines)) <= 78
-
-
-def test_the_landing_page_lists_every_chapter_with_its_time():
-    """In the order of the book, reading and exercises (if any) together."""
-    rows = re.findall(
-        r"^\| \[\]\((.+?)\) \|.*\| (\d+) min \|$",
-        (ROOT / "book" / "index.md").read_text("utf-8"),
-        re.M,
-    )
-    toc = re.findall(r"file: book/(.+)", (ROOT / "_toc.yml").read_text("utf-8"))
-    with_code = {c.relative_to(ROOT / "book").as_posix() for c in chapters()}
-    listed = [(page, int(time)) for page, time in rows if page in with_code]
-    assert [page for page, _ in listed] == [
-        f"{p}.md" for p in toc if f"{p}.md" in with_code
-    ]
-    for page, time in listed:
-        text = (ROOT / "book" / page).read_text("utf-8")
-        line = r"^\*\*Time\*\*: (\d+) minutes .*?(?:, (\d+) more .*)?$"
-        reading, exercises = re.search(line, text, re.M).groups("0")
-        assert time == int(reading) + int(exercises), page
 
 
 def papermill(chapter, output, *parameters, records=None, cwd=ROOT):

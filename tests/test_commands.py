@@ -14,7 +14,15 @@ import pytest
 from bs4 import BeautifulSoup
 
 from lsmtl import __main__ as command
-from lsmtl.lab import carried, catalogue, commands, completion, records, running
+from lsmtl.lab import (
+    carried,
+    catalogue,
+    commands,
+    completion,
+    contents,
+    records,
+    running,
+)
 from lsmtl.lab.chapters import EXPERIMENTS
 from lsmtl.lab.notebooks import ROOT, chapters
 
@@ -74,8 +82,8 @@ def test_all_chapters_are_listed_in_the_order_of_the_book(capsys):
     assert command.main(["chapters"]) == 0
     names = [line.split(":")[0] for line in lines(capsys)[0] if line[0] != " "]
     assert sorted(names) == sorted(page.stem for page in chapters())
-    toc = (ROOT / "_toc.yml").read_text("utf-8")
-    assert names == sorted(names, key=lambda name: toc.index(f"/{name}\n"))
+    order = [page.stem for page in contents.pages().values()]
+    assert names == sorted(names, key=order.index)
     assert set(EXPERIMENTS) <= set(names)
 
 
@@ -83,11 +91,9 @@ def test_a_chapter_is_listed_with_what_it_takes(capsys):
     assert command.main(["chapters"]) == 0
     text = capsys.readouterr().out
     about = text[text.index("masked-low-rank: ") :].split("\n")[:3]
-    minutes = re.search(
-        r"masked-low-rank\.md\) \|.*\| (\d+ min) \|",
-        (ROOT / "book" / "index.md").read_text("utf-8"),
-    )[1]
-    assert about[0] == f"masked-low-rank: The masked low-rank sub-network, {minutes}"
+    minutes = contents.pages()["derivation/masked-low-rank"].minutes
+    title = "The masked low-rank sub-network"
+    assert about[0] == f"masked-low-rank: {title}, {minutes} min"
     assert about[1] == "  presets: ci, laptop, gpu, paper"
     assert "breast, ecoli, arrays, gtex59, geo (preset paper), the path" in about[2]
 

@@ -7,17 +7,16 @@ from types import SimpleNamespace
 import jupytext
 import matplotlib.pyplot as plt
 import pytest
-import yaml
 
 from classroom import executed
 from classroom.slides import __main__ as slides
 from classroom.slides import chapters, decks, html, panels
-from lsmtl.lab import ROOT, notebooks, show
+from lsmtl.lab import contents, notebooks, show
 
 DECKS = decks.load()
 PARTS = {
-    part["caption"]: [c["file"].removeprefix("book/") for c in part["chapters"]]
-    for part in yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))["parts"]
+    part: [page.name for page in pages]
+    for part, pages in contents.parts(contents.pages()).items()
 }
 every_deck = pytest.mark.parametrize("part", DECKS)
 
@@ -195,6 +194,7 @@ def test_outputs_are_shown_without_links_and_folds():
     with pytest.raises(ValueError, match="puts out nothing"):
         html.outputs(output('<p><a download="x.csv">x</a></p>'))
     assert html.outputs(output("a<details>b</details>c")) == "ac"
+    assert html.outputs(output('a<script type="application/json">{}</script>')) == "a"
 
 
 def test_rows_of_a_table_are_picked_by_name():

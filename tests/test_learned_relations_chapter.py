@@ -68,6 +68,19 @@ def test_a_detached_g_leaves_the_network_alone_and_another_does_not():
     assert detached["ap_predictions"] == plain["ap_predictions"]
 
 
+def test_looked_at_without_strength_a_network_is_that_without_g():
+    few = WORLD | {"targets": 60, "modules": 6}
+    settings = NETWORK | G | {"world": few, "strength": 0.0}
+    found = measure("strongest pairs", settings)
+    assert found["mae"] == measure("DenseNet", NETWORK | {"world": few})["mae"]
+    assert len(found["tasks"]) == len(found["groups"])
+    assert {*found["groups"]} == {f"module {m}" for m in range(1, 7)}
+    for read in ("jacobian", "rows"):
+        pairs = np.reshape(found[f"pairs_{read}"], (-1, 2))
+        assert len(np.unique(pairs, axis=0)) == 60
+        assert (pairs[:, 0] < pairs[:, 1]).all()
+
+
 def test_each_share_hidden_of_a_detached_g_has_a_coupled_twin():
     for preset in chapter.EXPERIMENT.sizes:
         runs = [*chapter._runs(chapter.EXPERIMENT.size(preset, "simulated"), 40)]

@@ -340,6 +340,18 @@ def test_details_are_those_of_the_test_profiles_and_the_epochs(predicted):
     assert before == {k: v for k, v in found.items() if k not in ("genes", "curve")}
 
 
+def test_ridge_keeps_the_error_of_each_gene_when_asked():
+    plain, detailed = (run_of(Row("LSR-L2")) for _ in range(2))
+    detailed.configuration["detail"] = True
+    before, found = (measure(toy(), run, "cpu") for run in (plain, detailed))
+    genes = found.pop("genes")
+    assert before == found
+    assert np.mean(genes) == pytest.approx(found["mae"], abs=1e-4)
+    assert np.quantile(genes, [0, 1]) == pytest.approx(
+        np.array(found["mae_deciles"])[[0, -1]], abs=1e-4
+    )
+
+
 def test_a_fixed_split_leaves_the_start_to_the_seed():
     runs = [run_of(DEEP[-2], seed, "halves") for seed in range(3)]
     for run in runs[1:]:

@@ -3,8 +3,7 @@
 `execute_notebooks: cache` looks at a chapter's own text only. Here the cache's place
 is named by a hash of the package, the records and the preset. When the hash changes,
 so does a setting that Sphinx watches, and all pages are read and executed again.
-Likewise, a changed table of contents renews the navigation of all pages. Exercises are
-numbered page by page.
+Exercises are numbered page by page.
 
 Solutions stand in the pages, folded, and nowhere else: the search doesn't find their
 words, and the chapters' texts that come with the pages don't have them. With
@@ -25,7 +24,6 @@ def watch(app, config):
     """Choose the cache of this state, and keep new run records in it."""
     folder = notebooks.cache()
     config.nb_execution_cache_path = str(folder)
-    config.book_contents = Path(app.srcdir, "_toc.yml").read_text("utf-8")
     word = os.environ.get("LSMTL_SOLUTIONS") or "yes"
     config.book_solutions = one_of("LSMTL_SOLUTIONS", word, ("yes", "no"))
     os.environ.setdefault("LSMTL_RECORDS", str(folder / "records"))
@@ -92,7 +90,6 @@ def number_exercises(app, env):
 
 def setup(app):
     """Register with Sphinx."""
-    app.add_config_value("book_contents", "", "html")
     app.add_config_value("book_solutions", "yes", "env")
     app.connect("config-inited", watch)
     app.connect("doctree-read", read)

@@ -11,7 +11,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from classroom.slides import panels
-from classroom.slides.chapters import BOOK
+from lsmtl.lab import contents
 
 CODE = HtmlFormatter(cssclass="code", nowrap=False)
 
@@ -42,10 +42,9 @@ def _link(renderer, tokens, index, options, env):
 
 def title(target):
     """The title of the page that a link leads to, or what the link says."""
-    name = target.rsplit("/", 1)[-1]
-    pages = sorted(BOOK.glob(f"*/{name}")) if name.endswith(".md") else []
-    found = pages and re.search(r"^# (.+)", pages[0].read_text("utf-8"), re.M)
-    return html.escape(found[1]) if found else "above"
+    name = target.rpartition("/")[2]
+    titles = {f"{page.stem}.md": page.title for page in contents.pages().values()}
+    return html.escape(titles.get(name, "above"))
 
 
 MARKDOWN = (
@@ -99,7 +98,8 @@ def outputs(block, only=""):
         if output["output_type"] == "stream" and output["name"] == "stdout":
             parts.append(f"<pre>{html.escape(output['text'])}</pre>")
         elif "text/html" in data and "<a download" not in data["text/html"]:
-            part = re.sub("<details.*?</details>", "", data["text/html"], flags=re.S)
+            folded = "<(details|script).*?</(details|script)>"  # what can't be moved
+            part = re.sub(folded, "", data["text/html"], flags=re.S)
             if "<figure" in part:
                 part = panels.spread(part, only)
             elif only:

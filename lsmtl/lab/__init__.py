@@ -11,7 +11,14 @@ ROOT = Path(__file__).parents[2]  # of the checkout
 
 _HOME = {
     "COLOURS": "show",
+    "DIVERGING": "show",
+    "GREY": "show",
+    "MARKS": "show",
     "OTHERS": "show",
+    "POLES": "show",
+    "SEQUENTIAL": "show",
+    "SIZES": "show",
+    "chart": "charts",
     "check": "exercises",
     "compare": "paper",
     "download": "show",

@@ -4,12 +4,11 @@ import ast
 import re
 from typing import NamedTuple
 
-from lsmtl.lab import ROOT, notebooks
+from lsmtl.lab import contents, notebooks
 
 _CELL = re.compile(
     r"^```\{code-cell\}.*\n:tags: \[parameters\]\n(.*?)^```$", re.M | re.S
 )
-_TIME = re.compile(r"^\*\*Time\*\*: (\d+) minutes .*?(?:, (\d+) more .*)?$", re.M)
 
 
 class Chapter(NamedTuple):
@@ -28,27 +27,21 @@ def chapters():
     Raises:
         FileNotFoundError: this is no checkout of the book.
     """
-    toc = ROOT / "_toc.yml"
-    if not toc.exists():
-        raise FileNotFoundError(
-            f"the chapters' texts aren't in {ROOT}: this needs a clone of the book"
-        )
-    listed = re.findall(r"file: (\S+)", toc.read_text("utf-8"))
-    place = {ROOT / f"{page}.md": number for number, page in enumerate(listed)}
-    pages = [page for page in notebooks.chapters() if page in place]
-    return {page.stem: read_chapter(page) for page in sorted(pages, key=place.get)}
+    with_code = {*notebooks.chapters()}
+    pages = [page.path for page in contents.pages().values() if page.path in with_code]
+    return {page.stem: read_chapter(page) for page in pages}
 
 
 def read_chapter(path):
     """A `Chapter` from its text."""
-    text = path.read_text("utf-8")
-    cell, time = _CELL.search(text), _TIME.search(text)
-    if not cell or not time:
-        raise ValueError(f"{path.name} has no parameters cell, or no line **Time**")
+    page = contents.read(path, path.parent)
+    cell = _CELL.search(path.read_text("utf-8"))
+    if not cell:
+        raise ValueError(f"{path.name} has no parameters cell")
     return Chapter(
-        path.stem,
-        re.search(r"^# (.+)$", text, re.M)[1],
-        sum(map(int, time.groups("0"))),
+        page.stem,
+        page.title,
+        page.minutes,
         path,
         {
             node.targets[0].id: ast.literal_eval(node.value)

@@ -7,17 +7,10 @@ head, K the rank of G. GB are 10⁹ bytes, GiB 2³⁰.
 """
 
 from lsmtl._checks import finite, natural, one_of, whole
+from lsmtl.lab.penalties import METHODS
 
 LANDMARKS, TARGETS = 943, 9520  # D and T of the paper
-EXTRA = {  # method → weights that its penalty adds, of T targets, w features, rank K
-    "DenseNet": lambda T, w, K: 0,
-    "Deep-GO-MTL": lambda T, w, K: 0,
-    "Deep-CNMTL": lambda T, w, K: 0,
-    "Deep-AMTL": lambda T, w, K: T**2,
-    "Deep-AMTFL": lambda T, w, K: T * w,
-    "V": lambda T, w, K: T**2,
-    "Deep-LSMTL": lambda T, w, K: 2 * T * K,
-}
+EXTRA = {name: m.weights for name, m in METHODS.items() if m.weights}
 
 # scheme → (phase, what happens, bytes read, bytes written), a weight and step
 _FORWARD = ("forward", "read W", 4, 0)

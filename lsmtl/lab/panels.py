@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lsmtl.lab.show import COLOURS
+from lsmtl.lab.show import COLOURS, GREY, SMALL
 
 STYLES = {  # head → line, marker, face; None is a method without a head
     "xavier": {"ls": "-", "marker": "o"},
@@ -50,7 +50,7 @@ def curves(panels, label, ylabels, marks=(), note="", log=True, scale="linear"):
                 if log is None:
                     axis.set_xticks(x, [_short(v) for v in table])
             for value in marks:
-                axis.axvline(value, color="#808080", ls=":", lw=1.2, zorder=0)
+                axis.axvline(value, color=GREY, ls=":", lw=1.2, zorder=0)
             axis.set_ylabel(ylabel)
             axis.margins(y=0.1)
             if log:
@@ -60,12 +60,14 @@ def curves(panels, label, ylabels, marks=(), note="", log=True, scale="linear"):
         if scale == "symlog":
             row[0].set_yscale("symlog", linthresh=1)
             row[0].yaxis.set_major_formatter("{x:g}")
-    axes[0, -1].set_title(note, loc="right", fontsize=8)
+    axes[0, -1].set_title(note, loc="right", fontsize=SMALL)
     for axis in axes[-1]:
         axis.set_xlabel(label)
     handles, names = axes[0, 0].get_legend_handles_labels()
     columns = 2 if len(names) > 1 else 1
-    fig.legend(handles, names, loc="outside upper center", ncols=columns, fontsize=8)
+    fig.legend(
+        handles, names, loc="outside upper center", ncols=columns, fontsize=SMALL
+    )
     return fig
 
 
@@ -89,14 +91,14 @@ def dots(panels, labels):
         for axis, rows in zip(row, columns, strict=True):
             names = [f"{method}, {NAMES[head]}" for method, head in rows]
             y = np.arange(len(rows))[::-1]
-            axis.axvline(0, lw=0.8, ls="--", color="#808080")
+            axis.axvline(0, lw=0.8, ls="--", color=GREY)
             for at, ((method, head), seeds) in zip(y, rows.items(), strict=True):
                 look = {"color": COLOURS[method], "ls": "none"}
                 face = "none" if head == "zero" else COLOURS[method]
                 axis.plot(seeds, np.full(len(seeds), at), "|", ms=7, **look)
                 axis.plot(seeds.mean(), at, "o", ms=6, mfc=face, **look)
             axis.set(yticks=y, yticklabels=names, ylim=(-0.6, len(rows) - 0.4))
-            axis.tick_params(axis="y", labelsize=8)
+            axis.tick_params(axis="y", labelsize=SMALL)
         row[0].set_title(title, loc="left")
     for axis, label in zip(axes[-1], labels, strict=True):
         axis.set_xlabel(label)

@@ -1,4 +1,7 @@
-"""The regulariser that a method's name stands for."""
+"""The methods: the regulariser of each, the weights it adds, the λ that it tries."""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 from torch import nn
 
@@ -32,19 +35,54 @@ class ShrunkenPredictions(nn.Module):
         return self.strength * predictions.square().mean()
 
 
+class Method(NamedTuple):
+    """A network with a regulariser, as tables and formulas need it."""
+
+    make: Callable  # T, w, λ, K → the regulariser, or None
+    weights: Callable | None = None  # T, w, K → how many it adds; None: not in the cost
+    strengths: tuple = ()  # λ among which a table's row chooses
+
+
 METHODS = {
-    "DenseNet": lambda T, w, strength, rank: None,
-    "shrunken head": lambda T, w, strength, rank: CNMTL(  # λ‖W‖²/T
-        T, 1, strength, weighted=True
+    "DenseNet": Method(lambda T, w, strength, rank: None, lambda T, w, K: 0),
+    "shrunken head": Method(
+        lambda T, w, strength, rank: CNMTL(T, 1, strength, weighted=True)  # λ‖W‖²/T
     ),
-    "shrunken predictions": lambda T, w, strength, rank: ShrunkenPredictions(strength),
-    "Deep-GO-MTL": lambda T, w, strength, rank: GOMTL(strength),
-    "Deep-CNMTL": lambda T, w, strength, rank: CNMTL(T, min(20, T), strength),
-    "Deep-AMTL": lambda T, w, strength, rank: AMTL(T, strength),
-    "Deep-AMTL, all columns": lambda T, w, strength, rank: AMTL(T, strength, columns=T),
-    "Deep-AMTFL": lambda T, w, strength, rank: AMTFL(T, w, strength),
-    "V": lambda T, w, strength, rank: SelfExpression(T, strength),
-    "Deep-LSMTL": lambda T, w, strength, rank: MaskedLowRank(T, rank, strength),
+    "shrunken predictions": Method(
+        lambda T, w, strength, rank: ShrunkenPredictions(strength)
+    ),
+    "Deep-GO-MTL": Method(
+        lambda T, w, strength, rank: GOMTL(strength),
+        lambda T, w, K: 0,
+        (0.01, 0.1, 1.0),
+    ),
+    "Deep-CNMTL": Method(
+        lambda T, w, strength, rank: CNMTL(T, min(20, T), strength),
+        lambda T, w, K: 0,
+        (0.1, 1.0, 10.0),
+    ),
+    "Deep-AMTL": Method(
+        lambda T, w, strength, rank: AMTL(T, strength),
+        lambda T, w, K: T**2,
+        (0.1, 1.0, 10.0),
+    ),
+    "Deep-AMTL, all columns": Method(
+        lambda T, w, strength, rank: AMTL(T, strength, columns=T)
+    ),
+    "Deep-AMTFL": Method(
+        lambda T, w, strength, rank: AMTFL(T, w, strength),
+        lambda T, w, K: T * w,
+        (0.1, 1.0, 10.0),
+    ),
+    "V": Method(
+        lambda T, w, strength, rank: SelfExpression(T, strength),
+        lambda T, w, K: T**2,
+    ),
+    "Deep-LSMTL": Method(
+        lambda T, w, strength, rank: MaskedLowRank(T, rank, strength),
+        lambda T, w, K: 2 * T * K,
+        (0.01, 0.1, 1.0),
+    ),
 }
 
 
@@ -64,6 +102,6 @@ def regularizer(method, targets, features, strength=1.0, rank=None):
     >>> regularizer("Deep-CNMTL", 50, 8, strength=0.3).strength
     0.3
     """
-    made = METHODS[one_of("method", method, METHODS)]
+    make = METHODS[one_of("method", method, METHODS)].make
     rank = min(max(targets // 10, 1), 100) if rank is None else rank
-    return made(targets, features, strength, rank)
+    return make(targets, features, strength, rank)

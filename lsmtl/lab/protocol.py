@@ -21,7 +21,7 @@ from lsmtl.data.splits import assemble
 from lsmtl.lab import shallow
 from lsmtl.lab.experiments import Run
 from lsmtl.lab.measuring import drawn, scores, thin
-from lsmtl.lab.penalties import regularizer
+from lsmtl.lab.penalties import METHODS, regularizer
 from lsmtl.networks import MLP, DenseNet
 from lsmtl.semigan import SemiGAN, fit_semigan
 from lsmtl.training import Recipe, fit, predict
@@ -39,14 +39,8 @@ SHALLOW = MappingProxyType(  # the paper's name → ours
 )
 DROPOUT = (0.05, 0.1, 0.25)  # the paper's
 STRENGTH = MappingProxyType(  # λ: a decade apart, as the paper's 0.1, 1, 10
-    {
-        "SemiGAN": (0.1, 1.0, 10.0),
-        "Deep-GO-MTL": (0.01, 0.1, 1.0),
-        "Deep-CNMTL": (0.1, 1.0, 10.0),
-        "Deep-AMTL": (0.1, 1.0, 10.0),
-        "Deep-AMTFL": (0.1, 1.0, 10.0),
-        "Deep-LSMTL": (0.01, 0.1, 1.0),
-    }
+    {"SemiGAN": (0.1, 1.0, 10.0)}
+    | {name: method.strengths for name, method in METHODS.items() if method.strengths}
 )
 DGEX_DROPOUT = (0.0, 0.1, 0.25)  # D-GEX's
 DGEX_STEPS = 3  # in an epoch of D-GEX, where there are few profiles
@@ -66,7 +60,7 @@ def measure(adata, run, device):
     more), which a bootstrap draws from; `mae_apart`,
     the MAE without targets of a landmark's own gene, where the set tells; and what
     was chosen. Where the configuration has a `detail`: `genes`, the MAE of each target,
-    and `curve`, the validation MAE of each epoch.
+    and for networks `curve`, the validation MAE of each epoch.
     """
     c, case = run.configuration, _case(adata, run, device)
     train, validation, test = case.parts
@@ -80,6 +74,7 @@ def measure(adata, run, device):
         setting, model, errors = shallow.best(SHALLOW[run.method], *known, **grid)
         prediction = predict(model, test.x)
         found = _tested(case, prediction) | {"validation_mae": min(errors)}
+        found |= {"genes": _genes(prediction, test)} if c.get("detail") else {}
         return found | {f"chosen_{k}": v for k, v in setting.items()}
     settings = case.choose(run, device)
     if "ranks" in c:
@@ -90,8 +85,7 @@ def measure(adata, run, device):
     found = _tested(case, prediction) | {f"chosen_{k}": v for k, v in settings.items()}
     found["validation_mae"] = best["validation_mae"].mean()
     if c.get("detail"):
-        genes = metrics.mae(prediction.cpu(), test.y.cpu())
-        found["genes"] = genes.numpy().round(4).tolist()
+        found["genes"] = _genes(prediction, test)
         found["curve"] = trained.history["validation_mae"].round(5).tolist()
     return found | {"best_epoch": int(best["epoch"].max())}
 
@@ -276,6 +270,12 @@ def _case(adata, run, device):
             del _cases[next(iter(_cases))]
         _cases[key] = _Case(adata, run, device)
     return _cases[key]
+
+
+def _genes(prediction, test):
+    """The MAE of each target, to four digits."""
+    error = metrics.mae(torch.as_tensor(prediction).cpu(), test.y.cpu())
+    return error.numpy().round(4).tolist()
 
 
 def _tested(case, prediction):

@@ -12,10 +12,12 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from IPython.display import HTML
+from matplotlib.colors import LinearSegmentedColormap
 
 from lsmtl._checks import one_of
 from lsmtl.lab.presets import shown
 
+SMALL = 9.5  # points, the smallest text of a figure; on a phone a point is a pixel
 INK = "#010203"  # stands for the page's own text colour until a figure is shown
 
 # One colour a method through the whole book; each has a contrast of at least 3
@@ -55,7 +57,49 @@ COLOURS = {
     "G's, no signs": "#c4558c",
     "MTRL": "#3d7fc4",
 }
+MARKS = {  # where points of methods meet, so that colour isn't all
+    "training mean": "x",
+    "ridge": "s",
+    "kernel ridge": "^",
+    "KNN": "o",
+    "lasso": "P",
+    "DenseNet": "o",
+    "Deep-LSMTL": "D",
+    "Deep-GO-MTL": "^",
+    "Deep-CNMTL": "v",
+    "Deep-AMTL": "X",
+    "Deep-AMTFL": "P",
+    "V": "^",
+    "alone": "o",
+    "pooled": "v",
+    "mean": "s",
+    "graph": "D",
+    "graph from data": "^",
+    "random relations": "x",
+    "given relations": "P",
+    "correlation": "v",
+    "G's relations": "D",
+    "G's, no signs": "^",
+    "MTRL": "o",
+}
 OTHERS = ("#1697a6", "#d0700f", "#d6599b")  # for what is no method: cohorts, projects
+GREY = "#808080"  # zero lines, chance, what the paper says
+
+# Heat maps: zero is the page itself, light or dark, and more is more colour.
+POLES = ("#6f5fae", "#c0651f")  # below zero and above
+DIVERGING = LinearSegmentedColormap.from_list(
+    "diverging",
+    [(0, POLES[0]), (0.5, POLES[0] + "00"), (0.5, POLES[1] + "00"), (1, POLES[1])],
+)
+SEQUENTIAL = LinearSegmentedColormap.from_list("sequential", ["#3d7fc400", "#3d7fc4"])
+SIZES = {  # inches; a page is 5 wide, and a row of panels about 2 high
+    "single": (5, 3.2),  # one plot, or two side by side
+    "low": (5, 2.4),  # few lines, or a strip of small panels
+    "tall": (5, 5),  # two rows of panels
+    "square": (5, 4),  # many lines, long legends, a map
+}
+DENSE = 1500  # marks of a line; more of them are drawn as a picture, not as shapes
+DPI = 200  # of such pictures
 
 mpl.rcParams.update(
     {
@@ -65,18 +109,21 @@ mpl.rcParams.update(
         "axes.prop_cycle": mpl.cycler(color=OTHERS),
         "axes.spines.right": False,
         "axes.spines.top": False,
-        "axes.titlesize": "medium",
+        "axes.titlesize": 11,
         "figure.constrained_layout.use": True,
         "figure.facecolor": "none",
-        "figure.figsize": (5, 3.2),
-        "font.size": 10,
+        "figure.figsize": SIZES["single"],
+        "font.size": 11,
+        "legend.fontsize": SMALL,
         "legend.frameon": False,
         "legend.labelcolor": INK,
         "savefig.facecolor": "none",
         "svg.fonttype": "none",
         "text.color": INK,
         "xtick.color": INK,
+        "xtick.labelsize": 10,
         "ytick.color": INK,
+        "ytick.labelsize": 10,
     }
 )
 
@@ -104,9 +151,14 @@ def figure(fig, alt, caption="", badge=""):
     """
     if not alt.strip():
         raise ValueError("alt is empty; say what the figure shows")
+    for line in fig.findobj(mpl.lines.Line2D):
+        clouds = line.get_marker() not in ("None", "none", "", None)
+        line.set_rasterized(clouds and len(line.get_xdata()) > DENSE)
+    for mesh in fig.findobj(mpl.collections.QuadMesh):  # of a colour bar: no seams
+        mesh.set(rasterized=True, antialiased=False, edgecolor="none")
     buffer = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": alt}):
-        fig.savefig(buffer, format="svg", metadata={"Date": None})
+        fig.savefig(buffer, format="svg", dpi=DPI, metadata={"Date": None})
     plt.close(fig)
     return _figure(buffer.getvalue(), alt, caption, badge)
 
@@ -122,15 +174,35 @@ def drawing(name, alt, caption=""):
 def _figure(svg, alt, caption, badge):
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.S)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg).replace(INK, "currentColor")
+    svg = _small(svg)
     head, body = svg.split(">", 1)
     head = re.sub(r' (width|height)="[^"]*"', "", head)
     head += (
         f' role="img" aria-label="{html.escape(alt)}" '
-        'style="width:100%;max-width:44rem;height:auto"'
+        'style="width:100%;max-width:36rem;height:auto"'
     )
     below = " ".join(part for part in (badge, caption) if part)
     below = f"<figcaption>{below}</figcaption>" if below else ""
     return HTML(f'<figure class="lsmtl-figure">{head}>{body}{below}</figure>')
+
+
+def _small(svg):
+    """An SVG without what nobody sees: digits, blanks, groups of nothing in common."""
+    svg = re.sub(r"<(?!image)[^>]+>", _two_decimals, svg)
+    svg, count = re.sub(r">\s+<", "><", svg), 1
+    while count:
+        svg, count = re.subn(r"<g>((?:(?!</?g[ >]).)*)</g>", r"\1", svg, flags=re.S)
+    alike = r'<use [^>]*style="([^"]*)"/>(?:<use [^>]*style="\1"/>)+'  # marks, ticks
+    return re.sub(alike, _styled, svg)
+
+
+def _styled(marks):
+    bare = marks[0].replace(f' style="{marks[1]}"', "")
+    return f'<g style="{marks[1]}">{bare}</g>'
+
+
+def _two_decimals(tag):
+    return re.sub(r"\s+", " ", re.sub(r"(\.\d\d)\d+", r"\1", tag[0]))
 
 
 def table(frame, caption="", badge="", words=False):

@@ -8,7 +8,7 @@ from lsmtl.lab import records
 from lsmtl.lab.experiments import planned
 from lsmtl.lab.paper import compare, word
 from lsmtl.lab.protocol import SHALLOW
-from lsmtl.lab.show import COLOURS, say, table
+from lsmtl.lab.show import COLOURS, GREY, say, table
 from lsmtl.lab.standings import NAMES, percent
 
 TOLERANCE = 1.0  # points of percent; at most half of the paper's effect
@@ -160,12 +160,12 @@ def draw(panels, name, height=0.24):
     y = np.arange(count)[::-1]
     for axis, (title, (lines, theirs)) in zip(axes.flat, panels.items(), strict=True):
         colours = [COLOURS[SHALLOW.get(row.method, row.method)] for row in lines["row"]]
-        axis.axvline(0, lw=0.8, ls="--", color="#808080")
+        axis.axvline(0, lw=0.8, ls="--", color=GREY)
         for at, colour, line in zip(y, colours, lines.itertuples(), strict=True):
             axis.plot([line.low, line.high], [at, at], color=colour, lw=2)
             axis.plot(line.effect, at, "o", color=colour, ms=5)
         theirs = np.full(count, np.nan) if theirs is None else np.asarray(theirs)
-        axis.plot(theirs, y, "D", mfc="none", color="#808080", ms=6, ls="none")
+        axis.plot(theirs, y, "D", mfc="none", color=GREY, ms=6, ls="none")
         for at, *pair in zip(y, lines["effect"], theirs, strict=True):
             for sign, side in ((1, "right"), (-1, "left")):
                 marks = [

@@ -2,19 +2,23 @@
 
 import contextlib
 import functools
+import gzip
 import http.server
+import io
 import os
 import shutil
 import threading
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
-from sphinx_external_toc.parsing import parse_toc_yaml
+
+from lsmtl.lab import contents
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
-PAGES = [f"{name}.html" for name in parse_toc_yaml(ROOT / "_toc.yml")]
-WIDTHS = (390, 1280)  # a phone, a projector
+PAGES = [f"book/{name}.html" for name in contents.pages()]
+PICTURES = ROOT / "_build" / "pictures"
+WIDTHS = (390, 768, 1280, 1920)  # a phone, a tablet, a projector, a desk
 SCHEMES = ("light", "dark")
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
@@ -35,11 +39,39 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         """Nothing."""
 
+    def copyfile(self, source, target):
+        """Send a file, to a reader who may have left."""
+        with contextlib.suppress(ConnectionError):
+            super().copyfile(source, target)
+
+
+class Compressing(Quiet):
+    """Compresses text, as hosts do."""
+
+    def send_head(self):
+        """Send the headers and give what follows."""
+        path = Path(self.translate_path(self.path))
+        if path.suffix not in (".html", ".css", ".js"):
+            return super().send_head()
+        body = compressed(path)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        return io.BytesIO(body)
+
+
+@functools.cache
+def compressed(path):
+    """A file's content in gzip's format."""
+    return gzip.compress(path.read_bytes())
+
 
 @contextlib.contextmanager
-def serve():
+def serve(handler=Quiet):
     """Serve the book on this machine; gives its address."""
-    handler = functools.partial(Quiet, directory=SITE)
+    handler = functools.partial(handler, directory=SITE)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -86,3 +118,20 @@ def visit(context, origin, page):
         tab.evaluate("MathJax.startup.promise.then(() => {})")
     yield tab, troubles
     tab.close()
+
+
+def sizes(tab):
+    """Show a page at every width, light and dark; yields (width, scheme)."""
+    for width in WIDTHS:
+        tab.set_viewport_size({"width": width, "height": 800})
+        for scheme in SCHEMES:
+            tab.emulate_media(color_scheme=scheme)
+            yield width, scheme
+
+
+def photograph(tab, name, width, scheme):
+    """Keep a picture of a whole page, to be looked at."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    stem = name.removesuffix(".html").replace("/", "-")
+    path = PICTURES / f"{stem}-{width}-{scheme}.jpg"
+    tab.screenshot(path=path, full_page=True, type="jpeg", quality=70)

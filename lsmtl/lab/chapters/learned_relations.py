@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score
 from lsmtl import data
 from lsmtl.data.splits import Profiles
 from lsmtl.data.world import world
+from lsmtl.lab import strongest
 from lsmtl.lab.exercises import expect, numbers, predicted
 from lsmtl.lab.experiments import Experiment, Run
 from lsmtl.lab.measuring import drawn, scores, tested, thin
@@ -77,6 +78,8 @@ def _runs(sizes, landmarks):
             for method, strengths in sizes["rivals"].items():
                 for strength in strengths:
                     yield Run(method, scene | {"strength": strength}, seed)
+    for strength in sizes["looked"]:
+        yield Run("strongest pairs", world | net | base | {"strength": strength}, 0)
 
 
 def _measure(adata, run, device):
@@ -88,6 +91,8 @@ def _measure(adata, run, device):
         score = functools.partial(_regulators, regulated(adata, splits.targets))
     if "noisy" in c:
         return _transfer(splits, run, device)
+    if run.method == "strongest pairs":
+        return _strongest(adata, splits, run, device)
     return _relations(splits, run, device, score)
 
 
@@ -151,6 +156,21 @@ def _relations(splits, run, device, score):
     elif g is not None:
         found |= _read(g, f, score)
     return found
+
+
+def _strongest(adata, splits, run, device):
+    """A few tasks by group, and the strongest pairs among them as G has them."""
+    targets, c = np.array(splits.targets), run.configuration
+    if adata is None:
+        w = c["world"]
+        truth = _truth(w["landmarks"], w["targets"], run.seed, modules=w["modules"])
+        places, groups = strongest.of_modules(truth.module[w["landmarks"] :])
+        names = targets[places]
+    else:
+        places, groups = strongest.of_regulators(adata, splits.targets)
+        names = adata.var.loc[targets[places], "symbol"]
+    found = strongest.measure(splits, places, c, run.seed, device)
+    return found | {"tasks": [*map(str, names)], "groups": groups}
 
 
 def _ridge(train, validation, score):
@@ -265,6 +285,7 @@ SMALL = {
     "v": [],
     "rivals": {name: strengths[1:2] for name, strengths in RIVALS.items()},
     "seeds": 2,
+    "looked": [],
 }
 GRID = {
     "strengths": [0.03, 0.1, 0.3, 1.0, 3.0],
@@ -274,6 +295,7 @@ GRID = {
     "v": [0.1, 1.0],
     "rivals": RIVALS,
     "seeds": 3,
+    "looked": [0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0],
 }
 LARGE = GRID | {
     "strengths": [0.1, 1.0],

@@ -31,7 +31,7 @@ def _runs(sizes, landmarks):
     for seed in range(sizes["seeds"]):
         for row in rows(sizes):
             run = row.run(sizes, seed, landmarks)
-            detail = {"detail": True} if row in PAIR and seed < 2 else {}
+            detail = {"detail": True} if row in FEW and seed < 2 else {}
             yield Run(run.method, run.configuration | detail, seed)
     for seed in range(1, sizes["starts"]):  # more starts on the split of seed 0
         for row in PAIR:
