@@ -15,6 +15,9 @@ mask
   What hides a task.
   → [](../a/one.md)
 
+Holm's correction
+  Of p-values.
+
 .. not on: two
 mean absolute error
 MAE
@@ -32,6 +35,7 @@ What is kept aside is the same thing.
 An unmasked one is not, nor is a well-mask.
 
 - An MAE in a list, mean absolute errors after it.
+- Holm's correction has an apostrophe.
 """
 TWO = "# Two\n\nThe MAE and the {word} are elsewhere.\n"
 
@@ -75,12 +79,12 @@ def small(tmp_path_factory):
 
 def test_the_first_use_in_running_text_leads_to_its_definition(small):
     book, log = small
-    mask, mae = links(book / "a" / "one.html")
-    assert (mask.text, mae.text) == ("masks", "MAE")
+    mask, mae, holm = links(book / "a" / "one.html")
+    assert (mask.text, mae.text, holm.text) == ("masks", "MAE", "Holm’s correction")
     assert mask.parent.text.startswith("mask in code, a mask in a link; masks in")
     assert mask["title"] == "What hides a task."
     assert "is not in" not in log and "no page" not in log
-    for found in (mask, mae):
+    for found in (mask, mae, holm):
         name, _, anchor = found["href"].partition("#")
         page = (book / "a" / name).resolve().read_text("utf-8")
         assert BeautifulSoup(page, "html.parser").find(id=anchor)

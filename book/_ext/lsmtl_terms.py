@@ -210,7 +210,8 @@ def definitions(app):
         terms = [n for n in item if isinstance(n, nodes.term)]
         words = item[-1].astext().partition("→")[0]
         for term in terms:
-            found[term.astext()] = terms[0]["ids"][0], " ".join(words.split())
+            name = term.astext().replace("’", "'")  # as the source has it
+            found[name] = terms[0]["ids"][0], " ".join(words.split())
     return found
 
 
