@@ -1,14 +1,8 @@
-"""Style sheets keep the rules that pages need, and lose the others."""
+"""Style sheets keep the rules that pages need, scripts wait, but for the search's."""
 
-import importlib.util
-from pathlib import Path
-
+import lsmtl_light as light
 import pytest
-
-PATH = Path(__file__).parents[1] / "book" / "_ext" / "lsmtl_light.py"
-SPEC = importlib.util.spec_from_file_location("lsmtl_light", PATH)
-light = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(light)
+from sphinx.builders.html._assets import _JavaScript
 
 
 @pytest.mark.parametrize(
@@ -54,3 +48,25 @@ def test_names_are_those_of_pages_and_of_small_scripts(tmp_path):
     names = light.used(tmp_path)
     assert {"one", "two", "three", "five-six"} <= names
     assert not {"four", "seven"} & names
+
+
+def test_scripts_wait_for_the_text_but_on_the_search_page():
+    files = ["documentation_options.js", "doctools.js", "tex-svg.js"]
+    shared = [_JavaScript(f"_static/{name}", priority=200) for name in files]
+    shared.append(_JavaScript(None, body="inline"))
+
+    def scripts(page, body):
+        context = {"script_files": [*shared], "body": body}
+        light.defer(None, page, "page.html", context, None)
+        return [
+            (str(script.filename), "defer" in script.attributes)
+            for script in context["script_files"]
+        ]
+
+    first, tools, math, inline = (str(script.filename) for script in shared)
+    there = [(first, False), (tools, True), (inline, False)]
+    assert scripts("a", "<p>") == there
+    there.insert(2, (math, True))
+    assert scripts("b", '<div class="math">') == there
+    written_last = scripts("search", "")
+    assert written_last == [(name, False) for name in (first, tools, math, inline)]

@@ -24,15 +24,25 @@ NOT = re.compile(r":not\([^)]*\)")
 
 
 def defer(app, page, template, context, doctree):
-    """Let a page's scripts wait for its text; the search page needs them in order."""
+    """Let a page's scripts wait for its text; the search page needs them in order.
+
+    Pages share the scripts, so this one gets scripts of its own.
+    """
     if page == "search":
         return
-    for script in list(context["script_files"]):
-        name = str(script.filename)
-        if name.endswith(MATH) and 'class="math' not in context.get("body", ""):
-            context["script_files"].remove(script)
-        elif script.filename and not name.endswith(FIRST):
-            script.attributes.setdefault("defer", "defer")
+    math = 'class="math' in context.get("body", "")
+    context["script_files"] = [
+        _waiting(script)
+        for script in context["script_files"]
+        if math or not str(script.filename).endswith(MATH)
+    ]
+
+
+def _waiting(script):
+    if not script.filename or str(script.filename).endswith(FIRST):
+        return script
+    attributes = {"defer": "defer"} | script.attributes
+    return type(script)(script.filename, priority=script.priority, **attributes)
 
 
 def used(out):
