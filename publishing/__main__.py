@@ -4,8 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from lsmtl.lab import ROOT
 from publishing.epub import write_epub
-from publishing.pdf import ROOT, print_book
+from publishing.pdf import print_book
 
 SHAPES = {".pdf": print_book, ".epub": write_epub}
 
@@ -19,6 +20,7 @@ def main():
     shape = given.output.suffix
     if shape not in SHAPES:
         parser.error(f"OUTPUT ends in {' or '.join(SHAPES)}; got {given.output.name!r}")
+    given.output.parent.mkdir(parents=True, exist_ok=True)
     try:
         SHAPES[shape](given.site, ROOT / "_toc.yml", given.output)
     except FileNotFoundError as error:

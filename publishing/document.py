@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
-from sphinx_external_toc.parsing import parse_toc_yaml
+
+from lsmtl.lab import contents
 
 DROPPED = (
     ".headerlink, .only-dark, .lsmtl-map, script, style, button, input, "
     ".sd-tab-set > label"
 )
 LINKS_KEPT = ("http", "https", "mailto")
-PLAIN = re.compile(
-    r'<span class="(?:n|nn|p|w)">([^<]*)</span>'
-)  # code in text's colour
+# Code in the colour of text.
+PLAIN = re.compile(r'<span class="(?:n|nn|p|w)">([^<]*)</span>')
 POINTS = 0.9  # of a figure's point on paper: text of 10 points becomes 9
 
 
@@ -53,22 +53,8 @@ def chapters(site, toc):
     Returns:
         list of `Chapter`.
     """
-    book = parse_toc_yaml(toc)
-    parts = {
-        name: tree.caption or ""
-        for tree in book.root.subtrees
-        for item in tree.items
-        for name in _pages(book, item)
-    }
-    names = list(book)
-    return [_chapter(site, name, parts.get(name, ""), names) for name in names]
-
-
-def _pages(book, name):
-    yield name
-    for tree in book[name].subtrees if name in book else ():
-        for item in tree.items:
-            yield from _pages(book, item)
+    parts = {name: part for part, _, name in contents.listed(toc)}
+    return [_chapter(site, name, part, parts) for name, part in parts.items()]
 
 
 def _chapter(site, name, part, names):

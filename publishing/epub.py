@@ -4,6 +4,7 @@ MathJax in Chromium makes the MathML, the browser also makes XHTML of HTML. Read
 that know EPUB 3 show both without help.
 """
 
+import mimetypes
 import re
 import zipfile
 from datetime import UTC, datetime
@@ -12,9 +13,10 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
+from lsmtl.lab import ROOT
 from publishing.browser import need, opened
 from publishing.document import chapters, escaped, looks, lower
-from publishing.pdf import ROOT, authors
+from publishing.pdf import authors
 
 # Few readers know mathvariant: letters become those that Unicode has for it.
 XHTML = """() => {
@@ -94,7 +96,7 @@ def write_epub(site, toc, output):
     Args:
         site: folder of the built book.
         toc: path of `_toc.yml`.
-        output: path of the EPUB.
+        output: path of the EPUB; the document that it is made from lies beside it.
 
     Raises:
         FileNotFoundError: there is no book, or no Chromium.
@@ -141,7 +143,8 @@ def write_epub(site, toc, output):
             )
         for number, (name, path) in enumerate(pictures.items()):
             archive.write(path, f"book/{name}")
-            items.append(f'<item id="p{number}" href="{name}" media-type="image/png"/>')
+            kind, _ = mimetypes.guess_type(name)
+            items.append(f'<item id="p{number}" href="{name}" media-type="{kind}"/>')
         archive.writestr(
             "book/nav.xhtml", PAGE.format(title="Contents", body=_nav(found, files))
         )

@@ -14,10 +14,10 @@ import yaml
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import Fit
 
+from lsmtl.lab import ROOT
 from publishing.browser import need, opened
 from publishing.document import chapters, escaped, looks, lower
 
-ROOT = Path(__file__).parents[1]
 WIDTH = 643  # CSS pixels of a line: A4 less its margins, 170 mm
 FONTS = Path(matplotlib.get_data_path(), "fonts", "ttf")
 FACES = {  # Matplotlib brings them, so that the book looks the same everywhere
@@ -179,7 +179,6 @@ def print_book(site, toc, output):
         FileNotFoundError: there is no book, or no Chromium.
     """
     need(site)
-    output.parent.mkdir(parents=True, exist_ok=True)
     source = output.with_suffix(".html")
     text, found = document(site, toc)
     source.write_text(text, "utf-8")

@@ -62,23 +62,31 @@ def pages(root=ROOT):
         ValueError: a chapter lacks its time, its summary or what it needs, or it
             needs a page that isn't there or that doesn't come before it.
     """
-    import yaml
-
     if not (root / "_toc.yml").exists():
         raise FileNotFoundError(
             f"the chapters' texts aren't in {root}: this needs a clone of the book"
         )
-    toc = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))
-    listed = [("", 1, toc["root"])]
-    for part in toc["parts"]:
-        for place, entry in enumerate(part["chapters"], 1):
-            listed.append((part.get("caption", ""), place, entry["file"]))
     found = {}
-    for part, place, file in listed:
+    for part, place, file in listed(root / "_toc.yml"):
         page = read(root / f"{file}.md", root / "book", part, place)
         _check(page, found)
         found[page.name] = page
     return found
+
+
+def listed(toc):
+    """What a table of contents lists, in order: part, place within it, file.
+
+    Args:
+        toc: path of `_toc.yml`.
+    """
+    import yaml
+
+    toc = yaml.safe_load(toc.read_text("utf-8"))
+    yield "", 1, toc["root"]
+    for part in toc["parts"]:
+        for place, entry in enumerate(part["chapters"], 1):
+            yield part.get("caption", ""), place, entry["file"]
 
 
 def read(path, book, part="", place=1):
