@@ -1,19 +1,15 @@
 """The map of equations has no gap, and every figure has an address of its own."""
 
 import importlib
-import sys
 from types import SimpleNamespace
 
+import lsmtl_equations as equations
+import lsmtl_figures as figures
 import pytest
 from bs4 import BeautifulSoup
 from sphinx.errors import ExtensionError
 
 from lsmtl.lab import ROOT, show
-
-sys.path.append(str(ROOT / "book" / "_ext"))
-
-import lsmtl_equations as equations
-import lsmtl_figures as figures
 
 DUE = [(of, n) for of, (_, numbers) in equations.DOCUMENTS.items() for n in numbers]
 

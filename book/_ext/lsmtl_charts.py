@@ -29,8 +29,8 @@ def _saved(app, context, name, text):
     path = Path("_downloads", short, name)
     (app.outdir / path.parent).mkdir(parents=True, exist_ok=True)
     (app.outdir / path).write_bytes(data)
-    up = context["pathto"]("", resource=True) if "pathto" in context else ""
-    return f'download="{name}" href="{up}{path.as_posix()}"'
+    address = context["pathto"](path.as_posix(), resource=True)
+    return f'download="{name}" href="{address}"'
 
 
 def setup(app):

@@ -58,4 +58,5 @@ def setup(app):
     app.connect("env-updated", find)
     app.connect("html-page-context", offer, priority=400)  # the theme's menu is later
     app.connect("build-finished", write)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    # Another process could not say here which pages it has written.
+    return {"parallel_read_safe": True, "parallel_write_safe": False}
