@@ -121,11 +121,15 @@ def visit(context, origin, page):
 
 
 def sizes(tab):
-    """Show a page at every width, light and dark; yields (width, scheme)."""
+    """Show a page at every width, light and dark; yields (width, scheme).
+
+    The page must follow the system's scheme, within seconds on a busy machine.
+    """
     for width in WIDTHS:
         tab.set_viewport_size({"width": width, "height": 800})
         for scheme in SCHEMES:
             tab.emulate_media(color_scheme=scheme)
+            tab.wait_for_selector(f"html[data-theme={scheme}]", state="attached")
             yield width, scheme
 
 

