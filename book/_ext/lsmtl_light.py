@@ -25,14 +25,14 @@ NOT = re.compile(r":not\([^)]*\)")
 
 def defer(app, page, template, context, doctree):
     """Let a page's scripts wait for its text; the search page needs them in order."""
-    if page == "search":
-        return
-    for script in list(context["script_files"]):
+    for script in list(context["script_files"]):  # the same ones for every page
         name = str(script.filename)
-        if name.endswith(MATH) and 'class="math' not in context.get("body", ""):
+        if page == "search":
+            script.attributes.pop("defer", None)
+        elif name.endswith(MATH) and 'class="math' not in context.get("body", ""):
             context["script_files"].remove(script)
         elif script.filename and not name.endswith(FIRST):
-            script.attributes.setdefault("defer", "defer")
+            script.attributes["defer"] = "defer"
 
 
 def used(out):
