@@ -1,8 +1,8 @@
 """Sphinx extension: pages that show their text at once, also on a slow line.
 
 Scripts wait until the text is there (the theme's layout without what else keeps it
-waiting is `book/_templates/layout.html`), and style sheets lose the rules for what no
-page has, three quarters of them.
+waiting is `book/_templates/layout.html`), and the theme's style sheets lose the rules
+for what no page has, three quarters of them.
 """
 
 import re
@@ -25,14 +25,14 @@ NOT = re.compile(r":not\([^)]*\)")
 
 def defer(app, page, template, context, doctree):
     """Let a page's scripts wait for its text; the search page needs them in order."""
-    if page == "search":
-        return
-    for script in list(context["script_files"]):
+    for script in list(context["script_files"]):  # the same ones for every page
         name = str(script.filename)
-        if name.endswith(MATH) and 'class="math' not in context.get("body", ""):
+        if page == "search":
+            script.attributes.pop("defer", None)
+        elif name.endswith(MATH) and 'class="math' not in context.get("body", ""):
             context["script_files"].remove(script)
         elif script.filename and not name.endswith(FIRST):
-            script.attributes.setdefault("defer", "defer")
+            script.attributes["defer"] = "defer"
 
 
 def used(out):
@@ -79,7 +79,10 @@ def trim(app, error):
         for path in static.rglob(pattern):
             path.unlink()
     names = used(Path(app.outdir))
+    own = {path.name for path in Path(app.srcdir, "book", "_static").glob("*.css")}
     for sheet in static.rglob("*.css"):
+        if sheet.name in own:
+            continue  # whoever prints may add classes
         sheet.write_text(needed(sheet.read_text("utf-8"), names), "utf-8")
 
 
