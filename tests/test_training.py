@@ -233,7 +233,7 @@ def test_what_is_minimised_is_the_sum_of_all_losses_and_the_penalty(hidden):
     torch.manual_seed(0)
     start = DenseNet(D, T, hidden=hidden, dropout=0.0).eval()
     recipe = Recipe(reduction="sum")
-    loss, penalty = Objective(start, GOMTL(0.7, shared=0.0), recipe)(*TRAIN)
+    loss, penalty = Objective(start, GOMTL(0.7, shared=0.0), recipe)(TRAIN.x, TRAIN.y)
     z, W, b = (array(v) for v in (start.features(TRAIN.x), *start.head.parameters()))
     rows = zip(z, array(TRAIN.y), strict=True)
     errors = [abs(W[t] @ z_i + b[t] - y_i[t]) for z_i, y_i in rows for t in range(T)]

@@ -8,7 +8,7 @@ from lsmtl.lab import records
 from lsmtl.lab.experiments import planned
 from lsmtl.lab.paper import compare, word
 from lsmtl.lab.protocol import SHALLOW
-from lsmtl.lab.show import COLOURS, GREY, say, table
+from lsmtl.lab.show import COLOURS, GREY, SMALL, say, table
 from lsmtl.lab.standings import NAMES, percent
 
 TOLERANCE = 1.0  # points of percent; at most half of the paper's effect
@@ -165,16 +165,19 @@ def draw(panels, name, height=0.24):
             axis.plot([line.low, line.high], [at, at], color=colour, lw=2)
             axis.plot(line.effect, at, "o", color=colour, ms=5)
         theirs = np.full(count, np.nan) if theirs is None else np.asarray(theirs)
-        axis.plot(theirs, y, "D", mfc="none", color=GREY, ms=6, ls="none")
-        for at, *pair in zip(y, lines["effect"], theirs, strict=True):
+        beyond = np.abs(lines["effect"].to_numpy()) > EDGE
+        limits = np.where(beyond, EDGE / 2, EDGE)  # room for what is written there
+        inside = np.where(np.abs(theirs) > limits, np.nan, theirs)
+        axis.plot(inside, y, "D", mfc="none", color=GREY, ms=6, ls="none")
+        for at, limit, *pair in zip(y, limits, lines["effect"], theirs, strict=True):
             for sign, side in ((1, "right"), (-1, "left")):
                 marks = [
                     f"{mark} {v:+.0f}"
                     for mark, v in zip("●◇", pair, strict=True)
-                    if sign * v > EDGE
+                    if sign * v > limit
                 ]
                 text = " ".join(marks)
-                axis.text(sign * EDGE, at, text, ha=side, va="center", size=8)
+                axis.text(sign * EDGE, at, text, ha=side, va="center", size=SMALL)
         axis.set(title=title, yticks=y, yticklabels=names, ylim=(-0.7, count - 0.3))
         axis.set_xlim(-EDGE, EDGE)
     axes[-1, 0].set_xlabel("difference to the reference's MAE, %")

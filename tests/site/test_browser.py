@@ -45,7 +45,7 @@ MISSING_IMAGES = """() => Promise.all([...document.images].map(async image => {
 })).then(sources => sources.filter(source => source))"""
 
 # Code that a projector would cut: a cell has at most 78 columns, output wraps.
-CUT_CODE = """() => [...document.querySelectorAll('article pre')].filter(
+CUT_CODE = """() => [...document.querySelectorAll('article .cell_input pre')].filter(
   e => e.clientWidth && e.scrollWidth > e.clientWidth + 1
 ).map(e => e.textContent.slice(0, 80))"""
 

@@ -34,7 +34,6 @@ STOP = """() => {
       s.boxShadow, s.backgroundColor, s.borderColor].join('|');
   };
   const focused = look();
-  e.style.transition = 'none';
   HTMLElement.prototype.blur.call(e);
   const plain = look();
   e.focus({preventScroll: true});
@@ -74,6 +73,7 @@ def walk(page, limit=1000):
 @pytest.mark.parametrize("name", [LANDING, CHAPTER])
 def test_tab_reaches_everything_and_shows_where_it_is(context, name):
     with visit(context, SITE.as_uri(), name) as (page, _):
+        page.add_style_tag(content="* { transition: none !important }")
         page.locator(".toggle-hidden > p > .toggle-button, summary").evaluate_all(
             "folds => folds.forEach(fold => fold.click())"
         )
