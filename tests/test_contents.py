@@ -99,6 +99,15 @@ def test_a_chapter_says_in_a_line_what_it_shows(tmp_path):
         contents.pages(tmp_path)
 
 
+def test_a_title_stands_below_the_header_and_is_missed(tmp_path):
+    path = write(tmp_path, ("back/x",)) / "book" / "back" / "x.md"
+    path.write_text("---\n# a comment\nsummary: of x\n---\n\n# The title\n")
+    assert contents.pages(tmp_path)["back/x"].title == "The title"
+    path.write_text(path.read_text().replace("# The title", "No title"))
+    with pytest.raises(ValueError, match="back/x lacks a title"):
+        contents.pages(tmp_path)
+
+
 def test_back_matter_needs_no_time(tmp_path):
     write(tmp_path, ("a/x", TIME, need("-")), ("back/data",))
     assert contents.pages(tmp_path)["back/data"].minutes == 0

@@ -14,7 +14,7 @@ from lsmtl.lab import ROOT
 _TIME = re.compile(r"^\*\*Time\*\*: (\d+) minutes .*?(?:, (\d+) more .*)?$", re.M)
 _NEED = re.compile(r"^\*\*You need\*\*: (.+)$", re.M)
 _LINK = re.compile(r"\]\(([^)\s#]+)\.md")
-_HEADER = re.compile(r"---\n(.*?)^---$", re.M | re.S)
+_HEADER = re.compile(r"\A---\n(.*?)^---$", re.M | re.S)
 
 
 class Page(NamedTuple):
@@ -59,8 +59,8 @@ def pages(root=ROOT):
 
     Raises:
         FileNotFoundError: this is no checkout of the book.
-        ValueError: a chapter lacks its time, its summary or what it needs, or it
-            needs a page that isn't there or that doesn't come before it.
+        ValueError: a page lacks its title, or a chapter its time, its summary or what
+            it needs, or it needs a page that isn't there or doesn't come before it.
     """
     if not (root / "_toc.yml").exists():
         raise FileNotFoundError(
@@ -96,9 +96,15 @@ def read(path, book, part="", place=1):
         path: of the text.
         book: the folder that names are relative to.
         part, place: where the table of contents has it.
+
+    Raises:
+        ValueError: it has no title.
     """
     text = path.read_text("utf-8")
     name = path.relative_to(book).as_posix().removesuffix(".md")
+    title = re.search(r"^# (.+)$", _HEADER.sub("", text), re.M)
+    if not title:
+        raise ValueError(f"{name} lacks a title, the line # …")
     reading, exercises = _TIME.search(text).groups("0") if _TIME.search(text) else "00"
     need = _NEED.search(text)
     links = _LINK.findall(need[1]) if need else ()
@@ -107,7 +113,7 @@ def read(path, book, part="", place=1):
         name,
         part,
         place,
-        re.search(r"^# (.+)$", text, re.M)[1],
+        title[1],
         _header(text).get("summary", ""),
         int(reading),
         int(exercises),
