@@ -1,10 +1,14 @@
 """Charts to move: what can be seen without a script, and what the script gets."""
 
+import base64
 import json
 import re
+from types import SimpleNamespace
 
+import lsmtl_charts
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
@@ -128,3 +132,15 @@ def test_by_chance_is_the_share_of_all_pairs():
     groups = ["a", "a", "b", "b", "b"]
     assert circles.chance(groups) == pytest.approx(4 / 10)
     assert circles.inside([0, 1, 1, 2], groups) == 0.5
+
+
+def test_a_table_to_be_saved_becomes_a_file_of_the_book(tmp_path):
+    app = SimpleNamespace(builder=SimpleNamespace(name="html"), outdir=tmp_path)
+    body = lab.download(pd.DataFrame({"gene": ["ERα"]}), "top", "all").data
+    data = BeautifulSoup(body, "html.parser").a["href"].partition(",")[2]
+    context = {"body": body, "pathto": lambda path, resource: f"../{path}"}
+    lsmtl_charts.finish(app, "part/page", "page.html", context, None)
+    link = BeautifulSoup(context["body"], "html.parser").a
+    path = tmp_path / link["href"].removeprefix("../")
+    assert link["download"] == path.name == "top.csv"
+    assert path.read_bytes() == base64.b64decode(data)
