@@ -43,7 +43,7 @@ def test_what_builds_on_a_chapter_says_so_itself():
         if name in after[: lsmtl_wayfinding.MOST]:
             assert f"book/{name}.html" in told[need]
         else:
-            assert f"{hidden} more" in told[need].values()
+            assert f"{hidden}\xa0more" in told[need].values()
 
 
 def test_the_path_of_an_hour_takes_no_longer():

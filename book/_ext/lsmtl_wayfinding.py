@@ -74,7 +74,7 @@ def where(page, pages, pathto):
     def links(names):
         named = [link(name, pages[name].short) for name in names[:MOST]]
         if more := names[MOST:]:
-            named.append(link(MAP, f"{len(more)} more", ANCHOR))
+            named.append(link(MAP, f"{len(more)}\xa0more", ANCHOR))
         return " · ".join(named)
 
     edges = contents.edges(pages)

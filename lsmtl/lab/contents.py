@@ -180,11 +180,12 @@ def edges(found):
 
 
 def hours(minutes):
-    """A time in words.
+    """A time in words; beyond an hour the next quarter is exact enough.
 
-    >>> hours(45), hours(60), hours(135)
+    >>> hours(45), hours(60), hours(128)
     ('45 min', '1 h', '2 h 15 min')
     """
     if minutes < 60:
         return f"{minutes} min"
+    minutes = -(-minutes // 15) * 15
     return f"{minutes // 60} h" + f" {minutes % 60} min" * bool(minutes % 60)

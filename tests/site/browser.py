@@ -141,4 +141,5 @@ def photograph(tab, name, width, scheme):
     PICTURES.mkdir(parents=True, exist_ok=True)
     stem = name.removesuffix(".html").replace("/", "-")
     path = PICTURES / f"{stem}-{width}-{scheme}.jpg"
-    tab.screenshot(path=path, full_page=True, type="jpeg", quality=70)
+    how = {"full_page": True, "type": "jpeg", "quality": 70, "animations": "disabled"}
+    tab.screenshot(path=path, **how)
