@@ -1,7 +1,7 @@
 """The site's tests look at `_build/html`, as `make book` leaves it."""
 
 import pytest
-from browser import SITE
+from browser import CHROMIUM, SITE, browser, serve
 
 SHORT = """
 format: jb-book
@@ -30,3 +30,24 @@ def toc(tmp_path_factory):
     path = tmp_path_factory.mktemp("toc") / "toc.yml"
     path.write_text(SHORT)
     return path
+
+
+@pytest.fixture(scope="session")
+def needs_chromium():
+    """Skip, and say so, where there is no Chromium."""
+    if not CHROMIUM:
+        pytest.skip("Chromium is missing: install it or name it in $CHROMIUM")
+
+
+@pytest.fixture(scope="module")
+def chromium(needs_chromium):
+    """A browser for a module's tests; what prints the book starts one of its own."""
+    with browser() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="module")
+def origin():
+    """The address at which the book is served."""
+    with serve() as origin:
+        yield origin

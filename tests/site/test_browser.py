@@ -5,20 +5,7 @@ Pictures of the pages stay in `_build/pictures`, to be looked at.
 
 import pytest
 from accessibility import violations
-from browser import (
-    CHROMIUM,
-    PAGES,
-    SITE,
-    browser,
-    photograph,
-    serve,
-    sizes,
-    visit,
-)
-
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM, reason="Chromium is missing: install it or name it in $CHROMIUM"
-)
+from browser import PAGES, SITE, photograph, sizes, visit
 
 RAW_MATH = """() => [...document.querySelectorAll('.math')].filter(
   e => !e.querySelector('mjx-container svg') || e.querySelector('[data-mjx-error]')
@@ -50,18 +37,6 @@ CUT_CODE = """() => [...document.querySelectorAll('article .cell_input pre')].fi
 ).map(e => e.textContent.slice(0, 80))"""
 
 FOLDED = ".dropdown.toggle-hidden > .toggle-button, details:not([open]) > summary"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as chromium:
-        yield chromium
-
-
-@pytest.fixture(scope="module")
-def origin():
-    with serve() as origin:
-        yield origin
 
 
 @pytest.fixture(scope="module", params=[*PAGES, "search.html"])

@@ -1,11 +1,7 @@
 """Charts that can be moved: by keyboard, in both themes, and still without a script."""
 
 import pytest
-from browser import CHROMIUM, PAGES, SITE, browser, serve, visit
-
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM, reason="Chromium is missing: install it or name it in $CHROMIUM"
-)
+from browser import PAGES, SITE, visit
 
 CHARTS = [p for p in PAGES if "lsmtl-chart" in (SITE / p).read_text("utf-8")]
 every_chart = pytest.mark.parametrize("name", CHARTS)
@@ -16,22 +12,10 @@ COLOUR = "() => getComputedStyle(document.querySelector('.lsmtl-plot text')).fil
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser() as chromium:
-        yield chromium
-
-
-@pytest.fixture(scope="module")
 def context(chromium):
     size = {"width": 390, "height": 800}
     with chromium.new_context(viewport=size, color_scheme="light") as context:
         yield context
-
-
-@pytest.fixture(scope="module")
-def origin():
-    with serve() as origin:
-        yield origin
 
 
 def drawn(page):

@@ -5,16 +5,12 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
-from browser import CHROMIUM, SITE
+from browser import SITE
 from bs4 import BeautifulSoup
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from publishing.document import chapters
 from publishing.epub import write_epub
-
-needs_chromium = pytest.mark.skipif(
-    not CHROMIUM, reason="Chromium is missing: install it or name it in $CHROMIUM"
-)
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
 MATH = "{http://www.w3.org/1998/Math/MathML}math"
@@ -22,7 +18,7 @@ PACKAGE = "{http://www.idpf.org/2007/opf}"
 
 
 @pytest.fixture(scope="module")
-def files(toc):
+def files(toc, needs_chromium):
     path = toc.with_name("book.epub")
     write_epub(SITE, toc, path)
     with zipfile.ZipFile(path) as archive:
@@ -40,7 +36,6 @@ def pages(files):
     }
 
 
-@needs_chromium
 def test_all_files_are_listed(files):
     package = ElementTree.fromstring(files["book/package.opf"])
     listed = {f"book/{item.get('href')}" for item in package.iter(f"{PACKAGE}item")}
@@ -48,7 +43,6 @@ def test_all_files_are_listed(files):
     assert listed == set(files) - outside
 
 
-@needs_chromium
 def test_links_lead_to_one_place(pages):
     places = {}
     for name, page in pages.items():
@@ -65,7 +59,6 @@ def test_links_lead_to_one_place(pages):
     assert not [link for link in links if link[3] not in places[link[1]]]
 
 
-@needs_chromium
 def test_math_is_mathml(pages, toc):
     drawn = sum(len(list(page.iter(MATH))) for page in pages.values())
     there = 0
@@ -75,7 +68,6 @@ def test_math_is_mathml(pages, toc):
     assert drawn == there > 0
 
 
-@needs_chromium
 def test_bold_letters_are_bold_in_every_reader(pages):
     """A matrix W is told from a number w, though few readers know mathvariant."""
     variants = {e.get("mathvariant") for p in pages.values() for e in p.iter()}

@@ -1,11 +1,7 @@
 """The keyboard alone reaches and works everything, and shows where it is."""
 
 import pytest
-from browser import CHROMIUM, PAGES, SITE, browser, visit
-
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM, reason="Chromium is missing: install it or name it in $CHROMIUM"
-)
+from browser import PAGES, SITE, visit
 
 LANDING = PAGES[0]
 CHAPTER = next(name for name in PAGES if name.endswith("/masked-low-rank.html"))
@@ -44,12 +40,6 @@ STOP = """() => {
     seen: at.some(on => on && (e.contains(on) || on.contains(e))),
   };
 }"""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture(params=[390, 1280])

@@ -1,7 +1,7 @@
 """The landing page, the map and each chapter's place, as built and in a browser."""
 
 import pytest
-from browser import CHROMIUM, PAGES, SITE, browser, visit
+from browser import PAGES, SITE, visit
 from bs4 import BeautifulSoup
 
 from lsmtl import __version__
@@ -55,14 +55,6 @@ def test_paths_say_the_sum_of_their_times():
         kind = "minutes" if "exercises" in time else "reading"
         total = sum(getattr(BOOK[name], kind) for name in names)
         assert time.startswith(contents.hours(total) + " ")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if not CHROMIUM:
-        pytest.skip("Chromium is missing: install it or name it in $CHROMIUM")
-    with browser() as chromium:
-        yield chromium
 
 
 def opened(chromium, name, width):

@@ -5,20 +5,16 @@ import unicodedata
 from bisect import bisect_right
 
 import pytest
-from browser import CHROMIUM, SITE
+from browser import SITE
 from bs4 import BeautifulSoup
 from pypdf import PdfReader
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from publishing.pdf import print_book
 
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM, reason="Chromium is missing: install it or name it in $CHROMIUM"
-)
-
 
 @pytest.fixture(scope="module")
-def pdf(toc):
+def pdf(toc, needs_chromium):
     path = toc.with_name("book.pdf")
     print_book(SITE, toc, path)
     return PdfReader(path)

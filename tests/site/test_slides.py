@@ -3,16 +3,12 @@
 import re
 
 import pytest
-from browser import CHROMIUM, ROOT, browser, visit
+from browser import ROOT, visit
 
 OUT = ROOT / "_build" / "slides"
 DECKS = sorted(path.name for path in OUT.glob("*.html") if path.stem != "index")
 SCREENS = {"light": (1280, 720), "dark": (1920, 1080)}
 SMALLEST = 18 / 720  # of the height, for the text of a slide
-
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM, reason="Chromium is missing: install it or name it in $CHROMIUM"
-)
 
 READY = "document.documentElement.dataset.ready === 'yes'"
 
@@ -46,12 +42,6 @@ TEXT_SIZE = """() => {
   const body = Reveal.getCurrentSlide().querySelector('.body');
   return body ? parseFloat(getComputedStyle(body).fontSize) * Reveal.getScale() : 1e3;
 }"""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as chromium:
-        yield chromium
 
 
 def test_the_list_leads_to_every_deck():

@@ -1,7 +1,7 @@
 """Pages are light, and show their text at once on a slow line."""
 
 import pytest
-from browser import CHROMIUM, PAGES, SITE, Compressing, browser, serve
+from browser import PAGES, SITE, Compressing, serve
 from test_pages import LOADS, targets
 
 WEIGHT = 1_000_000  # bytes of a page without what all pages share
@@ -40,12 +40,6 @@ def test_loads_a_script_once_and_from_the_shared_folder(name):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser() as chromium:
-        yield chromium
-
-
-@pytest.fixture(scope="module")
 def origin():
     with serve(Compressing) as origin:
         yield origin
@@ -62,7 +56,6 @@ def seconds(chromium, origin, name):
         return page.evaluate(TEXT)
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="Chromium is missing")
 @pytest.mark.parametrize("name", PAGES)
 def test_shows_its_text_at_once_on_a_slow_line(chromium, origin, name):
     """The best of a few tries: a machine that is busy elsewhere is only slower."""

@@ -5,21 +5,11 @@ import re
 from collections import Counter
 
 import pytest
-from browser import CHROMIUM, PAGES, SITE, browser, serve, visit
+from browser import PAGES, SITE, serve, visit
 from bs4 import BeautifulSoup
-
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM, reason="Chromium is missing: install it or name it in $CHROMIUM"
-)
 
 INDEXED = [p for p in PAGES if p != "book/back/figures.html"]  # found by its title
 DONE = re.compile(r"Search finished|did not match any documents")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module", params=["served", "file"])
