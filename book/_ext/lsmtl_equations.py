@@ -32,7 +32,7 @@ DISPLAY = re.compile(
     re.M | re.S,
 )
 NAMED = re.compile(
-    r"Eqs?\. (\d+(?:(?:–|, | and )\d+)*)(?: of the (paper|appendix|review))?"
+    r"Eqs?\. (\d+(?:(?:–|, | and )\d+)*)" rf"(?: of the ({'|'.join(DOCUMENTS)}))?"
 )
 
 
