@@ -1,4 +1,4 @@
-"""A document of ours in headless Chromium, with its math drawn."""
+"""Headless Chromium, for what is printed and for the tests of the pages."""
 
 import contextlib
 import os
@@ -7,7 +7,15 @@ import shutil
 from playwright.sync_api import sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 READY = "window.MathJax?.startup.promise.then(() => document.fonts.ready)"
 
 
@@ -27,14 +35,21 @@ def need(site):
 
 
 @contextlib.contextmanager
-def opened(path, width):
-    """A file as it is printed, at a width in CSS pixels."""
+def browser():
+    """A headless Chromium that talks to nobody of its own accord."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@contextlib.contextmanager
+def opened(path, width):
+    """A file as it is printed, its math drawn, at a width in CSS pixels."""
+    with browser() as chromium:
         page = chromium.new_page(viewport={"width": width, "height": 1000})
         page.set_default_timeout(600_000)  # the whole book takes its time
         page.emulate_media(media="print", color_scheme="light")
         page.goto(path.resolve().as_uri())
         page.evaluate(READY)
         yield page
-        chromium.close()

@@ -50,8 +50,6 @@ XHTML = """() => {
   }
   for (const table of document.querySelectorAll('table[border]'))
     table.removeAttribute('border');
-  for (const entry of document.querySelectorAll('[role=doc-biblioentry]'))
-    entry.removeAttribute('role');  // no longer allowed
   const serializer = new XMLSerializer();
   return [...document.querySelectorAll('body > section')].map(
     section => serializer.serializeToString(section));

@@ -3,9 +3,12 @@
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "site"))
 
-from browser import PAGES, PICTURES, browser, photograph, serve, sizes, visit
+from browser import PAGES, PICTURES, photograph, serve, sizes, visit
+
+from publishing.browser import browser
 
 
 def main():

@@ -5,32 +5,16 @@ import functools
 import gzip
 import http.server
 import io
-import os
-import shutil
 import threading
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from lsmtl.lab import ROOT, contents
 
-from lsmtl.lab import contents
-
-ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
 PAGES = [f"book/{name}.html" for name in contents.pages()]
 PICTURES = ROOT / "_build" / "pictures"
 WIDTHS = (390, 768, 1280, 1920)  # a phone, a tablet, a projector, a desk
 SCHEMES = ("light", "dark")
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -76,15 +60,6 @@ def serve(handler=Quiet):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-@contextlib.contextmanager
-def browser():
-    """A headless Chromium that talks to nobody of its own accord."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @contextlib.contextmanager

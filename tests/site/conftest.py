@@ -1,7 +1,9 @@
 """The site's tests look at `_build/html`, as `make book` leaves it."""
 
 import pytest
-from browser import CHROMIUM, SITE, browser, serve
+from browser import SITE, serve
+
+from publishing.browser import CHROMIUM, browser
 
 SHORT = """
 format: jb-book
