@@ -6,9 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from lsmtl.lab.show import GREY, OTHERS
+from lsmtl.lab.strongest import METHOD, READ
 
-READ = {"jacobian": "mean Jacobian", "rows": "rows of V2"}
-METHOD = "strongest pairs"
 GAP = 1.5  # between groups, in places
 SCORES = {"mae": "MAE", "cc": "concordance", "inside": "pairs within a group"}
 LOOKS = zip(("o", "s", "^"), ("solid", "dash", "dot"), OTHERS, strict=True)
@@ -65,7 +64,7 @@ def picture(tables, read="jacobian"):
 
     Args:
         tables: dict of dataset → runs with pairs.
-        read: a reading, of `READ`.
+        read: a reading, of `strongest.READ`.
     """
     fig, axes = plt.subplots(
         len(tables), 4, figsize=(5, 1.9 * len(tables) + 0.5), squeeze=False

@@ -12,7 +12,8 @@ from lsmtl.training import Recipe, fit, predict
 
 GROUPS, LEAST, EACH = 6, 6, 10  # tasks that a picture can hold
 PAIRS = 60  # relations that it can hold
-READ = ("jacobian", "rows")  # from G
+READ = {"jacobian": "mean Jacobian", "rows": "rows of V2"}  # from G
+METHOD = "strongest pairs"  # of the runs
 
 
 def of_modules(module):

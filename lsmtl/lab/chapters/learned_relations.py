@@ -79,7 +79,7 @@ def _runs(sizes, landmarks):
                 for strength in strengths:
                     yield Run(method, scene | {"strength": strength}, seed)
     for strength in sizes["looked"]:
-        yield Run("strongest pairs", world | net | base | {"strength": strength}, 0)
+        yield Run(strongest.METHOD, world | net | base | {"strength": strength}, 0)
 
 
 def _measure(adata, run, device):
@@ -91,7 +91,7 @@ def _measure(adata, run, device):
         score = functools.partial(_regulators, regulated(adata, splits.targets))
     if "noisy" in c:
         return _transfer(splits, run, device)
-    if run.method == "strongest pairs":
+    if run.method == strongest.METHOD:
         return _strongest(adata, splits, run, device)
     return _relations(splits, run, device, score)
 
